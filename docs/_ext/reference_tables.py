@@ -1,0 +1,141 @@
+"""Tables of the reference that are made of the code at build time, so that they are never stale.
+
+``.. configuration::`` lists every key of every section of ``lstosa_luigi.config``;
+``.. task-parameters::`` lists the tasks that ``luigi --module lstosa_luigi`` knows.
+Both are plain functions that return reStructuredText, so that a test can read them.
+"""
+
+import inspect
+import re
+from collections.abc import Iterable
+
+import luigi
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+import lstosa_luigi
+from lstosa_luigi import config
+
+KINDS = {
+    "Parameter": "text",
+    "BoolParameter": "true or false",
+    "IntParameter": "whole number",
+    "FloatParameter": "number",
+    "DictParameter": "JSON object",
+    "NightParameter": "date",
+    "BatchParameter": "whole number",
+}
+"""Types of parameters in a reader's words."""
+
+MEANINGS = {
+    "run_summary": "command that makes the table of runs",
+    "drs4_baseline": "command that makes the DRS4 baseline",
+    "charge_calibration": "command that makes the charge calibration (Cat-A)",
+    "catB_calibration": "command that calibrates a run with its own interleaved events",
+    "r0_to_dl1": "command that makes DL1a, muons and interleaved files",
+    "tailcuts_finder": "command that finds the cleaning settings of a run",
+    "dl1ab": "command that makes DL1b",
+    "check_dl1": "command that makes the datachecks of subruns and runs",
+    "merge_dl1": "command that merges DL1b of a run",
+    "merge_muons": "command that merges the muon rings of a run",
+    "longterm_check": "command that makes the night-wise datacheck",
+    "cherenkov_transparency": "command that adds the intensity spectrum to it",
+    "mc_trainpipe": "command that trains random forests",
+    "dl1_to_dl2": "command that makes DL2",
+    "create_irf": "command that makes IRFs",
+    "create_dl3": "command that makes DL3",
+    "create_dl3_index": "command that makes the index of DL3",
+    "use_ff_heuristic_id": "find flat-field events by their charge when making Cat-A",
+    "store_image_dl1ab": "keep the images in DL1b; without them there is no datacheck",
+    "apply_catB_calibration": "make Cat-B calibrations and apply them in DL1b",
+    "apply_standard_dl1b_config": "clean all runs with dl1b_config; do not find tailcuts",
+    "merge_dl1_datacheck": "make the datachecks of runs and of the night",
+    "create_longterm_symlink": "link to the night-wise datacheck outside of its production",
+}
+"""Of keys whose meaning the code leaves to their names."""
+
+
+def meaning_of(key: str, parameter: luigi.Parameter) -> str:
+    """Return what a key means."""
+    # luigi adds the choices, which stand in the column of the type
+    said = re.sub(r" Choices: \{.*\}$", "", parameter.description or "")
+    return said or MEANINGS[key]
+
+
+def kind_of(parameter: luigi.Parameter) -> str:
+    """Return the type of a parameter in a reader's words."""
+    if isinstance(parameter, luigi.ChoiceParameter):
+        return " or ".join(f"``{choice}``" for choice in sorted(parameter._choices))
+    return KINDS[type(parameter).__name__]
+
+
+def default_of(parameter: luigi.Parameter) -> str:
+    """Return the default of a parameter as it is written in ``luigi.cfg``."""
+    value = parameter._default
+    if value == "":
+        return "empty"
+    return f"``{str(value).lower() if isinstance(value, bool) else value}``"
+
+
+def list_table(head: Iterable[str], rows: Iterable[Iterable[str]], widths: str) -> str:
+    """Return a table; cells are reStructuredText of one line."""
+    lines = [".. list-table::", "   :header-rows: 1", f"   :widths: {widths}", ""]
+    for row in (head, *rows):
+        for i, cell in enumerate(row):
+            lines.append(f"   {'  ' if i else '* '}- {cell}".rstrip())
+    return "\n".join([*lines, ""])
+
+
+def configuration() -> str:
+    """Return all sections of the configuration, each with its keys."""
+    parts = []
+    for section in config.SECTIONS:
+        name = section.__name__
+        rows = [
+            (f"``{key}``", kind_of(parameter), default_of(parameter), meaning_of(key, parameter))
+            for key, parameter in section.get_params()
+        ]
+        title = f"[{name}]"
+        parts += [f".. _config-{name}:", "", title, "-" * len(title), ""]
+        parts += [inspect.cleandoc(section.__doc__ or ""), ""]
+        parts.append(list_table(("key", "type", "default", "meaning"), rows, "25 15 30 30"))
+    return "\n".join(parts)
+
+
+def task_parameters() -> str:
+    """Return the public tasks with what they say of themselves and their own parameters."""
+    common = set(dict(lstosa_luigi.NightlyClose.get_params()))
+    rows = []
+    for name in sorted(lstosa_luigi.__all__):
+        task = getattr(lstosa_luigi, name)
+        own = [key for key, _ in task.get_params() if key not in common]
+        options = ", ".join(f"``--{key.replace('_', '-')}``" for key in own)
+        rows.append((f"``{name}``", (task.__doc__ or "").splitlines()[0], options))
+    return list_table(("task", "is", "parameters of its own"), rows, "22 48 30")
+
+
+class Generated(SphinxDirective):
+    """Puts in what a function of this module returns."""
+
+    def run(self) -> list[nodes.Node]:
+        """Parse the text as if it stood in the page."""
+        self.env.note_dependency(__file__)
+        self.env.note_dependency(config.__file__)
+        makers = {"configuration": configuration, "task-parameters": task_parameters}
+        return self.parse_text_to_nodes(makers[self.name](), allow_section_headings=True)
+
+
+def keep_colons(_app: Sphinx, what: str, *rest: object) -> None:
+    """Keep napoleon from taking ``The date: 20200117`` for a type and its description."""
+    lines = rest[-1]
+    if what in ("property", "attribute") and isinstance(lines, list) and lines:
+        lines[0] = lines[0].replace(": ", " – ")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Tell Sphinx of the directives."""
+    app.add_directive("configuration", Generated)
+    app.add_directive("task-parameters", Generated)
+    app.connect("autodoc-process-docstring", keep_colons, priority=400)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,54 @@
+"""On-site processing of the data of LST-1, as one Luigi task graph.
+
+Importing the package registers all tasks, so that ``luigi --module lstosa_luigi``
+finds them, and installs the worker that gives jobs to a backend.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "DL1A",
+    "DL1B",
+    "DL2",
+    "DL3",
+    "IRF",
+    "CalibrateNight",
+    "CatBCalibration",
+    "ChargeCalibration",
+    "CherenkovTransparency",
+    "CloseRun",
+    "DL1Check",
+    "DL2Night",
+    "DL3Index",
+    "Drs4Pedestal",
+    "LongtermDatacheck",
+    "MergedDL1",
+    "MergedMuons",
+    "NightlyClose",
+    "RandomForests",
+    "RunDatacheck",
+    "RunSummary",
+    "Tailcuts",
+    "TestingDL2",
+]
+
+from lstosa_luigi.execution import worker
+from lstosa_luigi.night import CalibrateNight, CloseRun, DL2Night, NightlyClose
+from lstosa_luigi.products.calibration import ChargeCalibration, Drs4Pedestal
+from lstosa_luigi.products.datacheck import (
+    CherenkovTransparency,
+    DL1Check,
+    LongtermDatacheck,
+    RunDatacheck,
+)
+from lstosa_luigi.products.dl1a import DL1A
+from lstosa_luigi.products.dl1b import DL1B, MergedDL1
+from lstosa_luigi.products.dl2 import DL2
+from lstosa_luigi.products.dl3 import DL3, DL3Index
+from lstosa_luigi.products.interleaved import CatBCalibration, Tailcuts
+from lstosa_luigi.products.irf import IRF
+from lstosa_luigi.products.models import RandomForests, TestingDL2
+from lstosa_luigi.products.muons import MergedMuons
+from lstosa_luigi.products.raw import RunSummary
+
+worker.install()

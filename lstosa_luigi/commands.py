@@ -1,0 +1,312 @@
+"""The command lines of the tools, as pure functions.
+
+Each function returns one argument vector and touches no disk. Options and their
+order are the ones lstosa gives to the tools; where lstchain 0.12 refuses one of
+them, the function says what is given instead. The first argument of each
+function is the command as configured: a program and, perhaps, options of its own.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "catb_calibration",
+    "charge_calibration",
+    "check_dl1",
+    "check_dl1_run",
+    "cherenkov_transparency",
+    "dl1_to_dl2",
+    "dl1ab",
+    "dl3",
+    "dl3_index",
+    "drs4_baseline",
+    "find_tailcuts",
+    "irf",
+    "longterm_check",
+    "mc_trainpipe",
+    "merge_dl1",
+    "merge_muons",
+    "r0_to_dl1",
+    "run_summary",
+]
+
+import shlex
+
+Argv = tuple[str, ...]
+
+NO_DATABASE = "127.0.0.1:1"
+"""Server given to tools that insist on asking a database: refused at once, no name is resolved."""
+
+
+def _argv(command: str, *arguments: str) -> Argv:
+    return (*shlex.split(command), *arguments)
+
+
+def _given(option: str, value: str) -> tuple[str, ...]:
+    return (f"{option}={value}",) if value else ()
+
+
+def run_summary(command: str, date: str, r0_root: str, output_dir: str, tcu_db: str = "") -> Argv:
+    """Make the table of runs of a night (*date* as ``YYYYMMDD``)."""
+    return _argv(
+        command,
+        f"--date={date}",
+        f"--r0-path={r0_root}",
+        f"--output-dir={output_dir}",
+        f"--tcu-server={tcu_db or NO_DATABASE}",
+    )
+
+
+def drs4_baseline(command: str, run: int, base: str, r0_root: str) -> Argv:
+    """Make the DRS4 baseline of a run below *base*."""
+    return _argv(command, "-r", f"{run:05d}", "-b", base, f"--r0-dir={r0_root}", "--no-progress")
+
+
+def charge_calibration(
+    command: str,
+    drs4_run: int,
+    run: int,
+    base: str,
+    r0_root: str,
+    filters: str,
+    flatfield_heuristic: bool = False,
+) -> Argv:
+    """Make the charge calibration of a run below *base*."""
+    heuristic = ("--flatfield-heuristic",) if flatfield_heuristic else ()
+    return _argv(
+        command,
+        "-p",
+        f"{drs4_run:05d}",
+        "-r",
+        f"{run:05d}",
+        "-b",
+        base,
+        f"--r0-dir={r0_root}",
+        *heuristic,
+        f"--filters={filters}",
+    )
+
+
+def r0_to_dl1(
+    command: str,
+    input_file: str,
+    output_dir: str,
+    config: str,
+    drive_log: str,
+    run_summary: str,
+    pedestal: str,
+    calibration: str,
+    time_calibration: str,
+    systematics: str,
+) -> Argv:
+    """Calibrate and parametrise one subrun."""
+    return _argv(
+        command,
+        f"--input-file={input_file}",
+        f"--output-dir={output_dir}",
+        *_given("--config", config),
+        f"--pointing-file={drive_log}",
+        f"--run-summary-path={run_summary}",
+        f"--pedestal-file={pedestal}",
+        f"--calibration-file={calibration}",
+        f"--time-calibration-file={time_calibration}",
+        f"--systematic-correction-file={systematics}",
+    )
+
+
+def find_tailcuts(command: str, input_dir: str, run: int, output_dir: str) -> Argv:
+    """Find the cleaning settings of a run."""
+    return _argv(command, f"--input-dir={input_dir}", f"--run={run}", f"--output-dir={output_dir}")
+
+
+def catb_calibration(
+    command: str,
+    run: int,
+    base: str,
+    r0_root: str,
+    filters: str,
+    calibration_run: int,
+    interleaved_dir: str,
+) -> Argv:
+    """Calibrate a run with its own interleaved events (Cat-B) below *base*."""
+    return _argv(
+        command,
+        "-r",
+        f"{run:05d}",
+        "-b",
+        base,
+        f"--r0-dir={r0_root}",
+        f"--filters={filters}",
+        f"--catA_calibration_run={calibration_run}",
+        f"--interleaved-dir={interleaved_dir}",
+    )
+
+
+def dl1ab(
+    command: str,
+    input_file: str,
+    output_file: str,
+    config: str,
+    store_image: bool = True,
+    catb_calibration_file: str = "",
+) -> Argv:
+    """Clean and parametrise the images of a subrun again.
+
+    lstosa writes ``--no-image=True``; since lstchain 0.11 it is a flag without value.
+    """
+    return _argv(
+        command,
+        f"--input-file={input_file}",
+        f"--output-file={output_file}",
+        *_given("--config", config),
+        *(() if store_image else ("--no-image",)),
+        *_given("--catB-calibration-file", catb_calibration_file),
+    )
+
+
+def check_dl1(command: str, input_file: str, output_dir: str, muons_dir: str) -> Argv:
+    """Check the data of one subrun."""
+    return _argv(
+        command,
+        f"--input-file={input_file}",
+        f"--output-dir={output_dir}",
+        f"--muons-dir={muons_dir}",
+        "--omit-pdf",
+        "--batch",
+    )
+
+
+def check_dl1_run(command: str, input_pattern: str, output_dir: str, muons_dir: str) -> Argv:
+    """Merge the datachecks of a run and plot them; the table is written beside the inputs."""
+    return _argv(
+        command,
+        f"--input-file={input_pattern}",
+        f"--output-dir={output_dir}",
+        f"--muons-dir={muons_dir}",
+    )
+
+
+def merge_dl1(command: str, input_dir: str, output_file: str, run: int, prefix: str) -> Argv:
+    """Merge the subruns of a run, without images."""
+    return _argv(
+        command,
+        f"--input-dir={input_dir}",
+        f"--output-file={output_file}",
+        "--no-image",
+        "--no-progress",
+        f"--run-number={run}",
+        f"--pattern=dl1_{prefix}.Run?????.????.h5",
+    )
+
+
+def merge_muons(command: str, input_dir: str, output_file: str, run: int, prefix: str) -> Argv:
+    """Merge the muon rings of a run."""
+    return _argv(
+        command,
+        f"--input-dir={input_dir}",
+        f"--output-file={output_file}",
+        f"--run-number={run}",
+        f"--pattern=muons_{prefix}.Run?????.????.fits",
+    )
+
+
+def longterm_check(command: str, input_dir: str, output_file: str, muons_dir: str) -> Argv:
+    """Put the datachecks of all runs of a night together."""
+    return _argv(
+        command,
+        f"--input-dir={input_dir}",
+        f"--output-file={output_file}",
+        f"--muons-dir={muons_dir}",
+        "--batch",
+    )
+
+
+def cherenkov_transparency(command: str, night_file: str, input_dir: str) -> Argv:
+    """Add the intensity spectrum of cosmic rays to a night-wise datacheck, in place."""
+    return _argv(command, f"--update-datacheck-file={night_file}", f"--input-dir={input_dir}")
+
+
+def mc_trainpipe(command: str, gamma: str, proton: str, output_dir: str, config: str) -> Argv:
+    """Train the random forests."""
+    return _argv(
+        command,
+        f"--input-file-gamma={gamma}",
+        f"--input-file-proton={proton}",
+        f"--output-dir={output_dir}",
+        *_given("--config", config),
+    )
+
+
+def dl1_to_dl2(command: str, input_file: str, output_dir: str, models: str, config: str) -> Argv:
+    """Reconstruct the events of a run.
+
+    lstosa writes ``--input-file``; lstchain 0.12 names the option ``--input-files``.
+    """
+    return _argv(
+        command,
+        f"--input-files={input_file}",
+        f"--output-dir={output_dir}",
+        f"--path-models={models}",
+        *_given("--config", config),
+    )
+
+
+def irf(
+    command: str,
+    gamma: str,
+    output_file: str,
+    config: str,
+    proton: str = "",
+    electron: str = "",
+) -> Argv:
+    """Make a point-like instrument response of simulated events at DL2."""
+    return _argv(
+        command,
+        f"--input-gamma-dl2={gamma}",
+        *_given("--input-proton-dl2", proton),
+        *_given("--input-electron-dl2", electron),
+        f"--output-irf-file={output_file}",
+        "--point-like",
+        "--overwrite",
+        *_given("--config", config),
+    )
+
+
+def dl3(
+    command: str,
+    input_file: str,
+    output_dir: str,
+    irf_dir: str,
+    irf_name: str,
+    source: str,
+    ra_deg: float,
+    dec_deg: float,
+    config: str,
+) -> Argv:
+    """Select the events of a run.
+
+    lstosa names the file in ``--input-irf``; lstchain 0.12 wants a directory and a pattern.
+    """
+    return _argv(
+        command,
+        f"--input-dl2={input_file}",
+        f"--output-dl3-path={output_dir}",
+        f"--input-irf-path={irf_dir}",
+        f"--irf-file-pattern={irf_name}",
+        f"--source-name={source}",
+        f"--source-ra={ra_deg}deg",
+        f"--source-dec={dec_deg}deg",
+        "--gzip",
+        "--overwrite",
+        *_given("--config", config),
+    )
+
+
+def dl3_index(command: str, dl3_dir: str, output_dir: str) -> Argv:
+    """Index the event lists of a source."""
+    return _argv(
+        command,
+        f"--input-dl3-dir={dl3_dir}",
+        f"--output-index-path={output_dir}",
+        "--file-pattern=dl3*.fits.gz",
+        "--overwrite",
+    )

@@ -1,0 +1,117 @@
+"""Why a command failed, in one line: known errors of the tools, and what to do about them.
+
+Patterns are errors that lstchain 0.12 was seen to end with, and those of
+lstosa's table of known errors.
+"""
+
+from __future__ import annotations
+
+__all__ = ["last_lines", "os_error", "why"]
+
+import re
+import signal
+from pathlib import Path
+
+TAIL_BYTES = 65536
+LAST_LINES = 6
+
+KNOWN = (
+    (
+        r"No space left on device|Disk quota exceeded|errno = 28|Errno 28",
+        "the disk is full: make room, then give the same command again",
+    ),
+    (
+        r"x_new is (above|below) the interpolation range|"
+        r"timestamp.* (later|earlier) than (last|first) (drive|telescope)",
+        "the drive log does not cover the times of the events: complete the drive log, "
+        "or leave the subrun out",
+    ),
+    (
+        r"has no attribute '?Events|Could not find .*table|not a valid FITS|"
+        r"Unexpected end of file|truncated|zfits.*error|Error reading.*fits\.fz",
+        "a raw file is damaged or truncated: copy it again",
+    ),
+    (
+        r"There are less than|too few interleaved pedestals|lstchain_find_tailcuts failed|"
+        r"Number of subruns with low statistics",
+        "not enough interleaved pedestals to find the cleaning settings",
+    ),
+    (
+        r"No calibration events in the output file|Not enough statistics|not enough events",
+        "not enough calibration events in the run",
+    ),
+    (
+        r"No filter information in mongo DB|no mongo DB filter information",
+        "the filter wheels are not known: set [lstchain] filters",
+    ),
+    (r"MemoryError|Cannot allocate memory|Unable to allocate", "not enough memory"),
+    (
+        r"IndexError|index \d+ is out of bounds",
+        "the data ran out: perhaps no event survives the cuts",
+    ),
+    (r"No such file or directory: '?([^'\n]+)'?", r"a file is missing: \1"),
+    (r"ModuleNotFoundError: (.+)", r"the environment of the tools is incomplete: \1"),
+)
+_COMPILED = tuple((re.compile(pattern, re.IGNORECASE), advice) for pattern, advice in KNOWN)
+
+
+def why(exit_code: int | None, signal_number: int | None, log: str) -> str:
+    """Explain how a command ended.
+
+    Parameters
+    ----------
+    exit_code, signal_number : int or None
+        How it ended.
+    log : str
+        The last part of what it printed.
+    """
+    # a harmless line far above must not hide what the command said last
+    for text in ("\n".join(log.splitlines()[-LAST_LINES:]), log):
+        for pattern, advice in _COMPILED:
+            match = pattern.search(text)
+            if match is not None:
+                return match.expand(advice)
+    if signal_number is not None:
+        return f"killed by {signal.Signals(signal_number).name}"
+    message = _exception_line(log)
+    return f"exit code {exit_code}" + (f": {message}" if message else "")
+
+
+def os_error(error: OSError) -> str:
+    """Explain an error of the operating system: with advice if it is a known one."""
+    advice = why(None, None, str(error))
+    return f"{error.filename or 'writing'}: {error.strerror}" if "exit code" in advice else advice
+
+
+def _exception_line(log: str) -> str:
+    """Return the last line that looks like a Python exception."""
+    for line in reversed(log.splitlines()):
+        if re.match(r"^[\w.]*(Error|Exception|Exit)\b.*", line):
+            return line.strip()
+    return ""
+
+
+def last_lines(path: Path, count: int | None = None, since: int = 0) -> str:
+    """Return the end of a log.
+
+    Parameters
+    ----------
+    path : Path
+        The log.
+    count : int, optional
+        How many lines; default: all of the last 64 kB.
+    since : int
+        Byte at which the part of interest begins.
+    """
+    try:
+        with path.open("rb") as file:
+            end = file.seek(0, 2)
+            file.seek(max(end - TAIL_BYTES, since))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+    if count is None:
+        return text
+    # a progress bar redraws its line; only what it showed last counts
+    lines = [line.rsplit("\r", 1)[-1].rstrip() for line in text.split("\n")]
+    return "\n".join([line for line in lines if line.strip()][-count:])

@@ -1,0 +1,127 @@
+"""The environment of the tools: where their commands are, which version, how they are started."""
+
+from __future__ import annotations
+
+__all__ = ["Tools", "find_tools"]
+
+import dataclasses
+import functools
+import importlib.metadata
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from lstosa_luigi.config import lstchain
+from lstosa_luigi.errors import ConfigError
+
+OFFLINE = Path(__file__).parent / "offline"
+"""Read by astropy as its configuration: the tools never try the network."""
+
+ASK_VERSION = "from importlib.metadata import version; print(version('lstchain'))"
+
+
+@dataclasses.dataclass(frozen=True)
+class Tools:
+    """The tools that a production is made with.
+
+    Parameters
+    ----------
+    version : str
+        Version of lstchain.
+    bin : Path or None
+        Directory of the commands; None if they are reached through the prefix.
+    prefix : str
+        Put before every command.
+    """
+
+    version: str
+    bin: Path | None
+    prefix: str = ""
+
+    @property
+    def python(self) -> tuple[str, ...]:
+        """Command that starts the Python of the tools."""
+        if self.bin is None:
+            return (*shlex.split(self.prefix), "python")
+        return (str(self.bin / "python"),)
+
+    def command(self, argv: tuple[str, ...]) -> tuple[str, ...]:
+        """Return a command as it can be executed from anywhere.
+
+        Raises
+        ------
+        ConfigError
+            If the environment does not have the command.
+        """
+        if self.bin is None:
+            return (*shlex.split(self.prefix), *argv)
+        program = argv[0] if "/" in argv[0] else str(self.bin / argv[0])
+        if not os.access(program, os.X_OK):
+            raise ConfigError(
+                f"{program}: no such command. Set [lstchain] environment to the directory of "
+                "the environment that has lstchain, or the name of the command."
+            )
+        return (program, *argv[1:])
+
+    def variables(self, cache: Path) -> dict[str, str]:
+        """Return what is set for every command: offline, no display, nothing kept in HOME."""
+        variables = {
+            "XDG_CONFIG_HOME": str(OFFLINE),
+            "XDG_CACHE_HOME": str(cache),
+            "MPLCONFIGDIR": str(cache / "matplotlib"),
+            "MPLBACKEND": "Agg",
+            "CTAPIPE_CACHE": str(cache / "ctapipe"),
+            # else the night-wise page fetches its scripts from the network each time it is opened
+            "BOKEH_RESOURCES": "inline",
+            "PYTHONNOUSERSITE": "1",
+        }
+        if self.bin is not None:
+            # the onsite scripts start other tools by name
+            variables["PATH"] = f"{self.bin}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        return variables
+
+
+@functools.lru_cache(maxsize=8)
+def _find(environment: str, prefix: str) -> Tools:
+    if prefix:
+        return Tools(_version_behind(prefix), None, prefix)
+    root = Path(environment) if environment else Path(sys.prefix)
+    return Tools(_version_in(root), root.absolute() / "bin")
+
+
+def find_tools(options: lstchain) -> Tools:
+    """Return the tools that the configuration names.
+
+    The version is read from the metadata of the installed package; lstchain is not imported.
+
+    Raises
+    ------
+    ConfigError
+        If lstchain is not there.
+    """
+    return _find(options.environment, options.command_prefix)
+
+
+def _version_in(root: Path) -> str:
+    for site in sorted(root.glob("lib/python3*/site-packages")):
+        for found in importlib.metadata.distributions(name="lstchain", path=[str(site)]):
+            return found.version
+    raise ConfigError(
+        f"lstchain is not installed in {root}. Set [lstchain] environment to the directory of "
+        "the environment that has it, or install lstosa-luigi[lstchain]."
+    )
+
+
+def _version_behind(prefix: str) -> str:
+    command = [*shlex.split(prefix), "python", "-c", ASK_VERSION]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        printed = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
+        raise ConfigError(
+            f"[lstchain] command_prefix = {prefix}: does not lead to lstchain "
+            f"({printed[-1] if printed else error})"
+        ) from error
+    return answer.stdout.strip()

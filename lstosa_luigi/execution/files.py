@@ -1,0 +1,139 @@
+"""Files that are either whole or absent: writing aside, renaming, linking, scratch folders."""
+
+from __future__ import annotations
+
+__all__ = ["link", "place", "scratch_name", "sweep", "write_whole"]
+
+import contextlib
+import errno
+import os
+import shutil
+import signal
+import socket
+from pathlib import Path
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a small file so that it is never seen half-written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = _aside(path)
+    try:
+        with aside.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise
+
+
+def place(made: Path, final: Path) -> None:
+    """Move a whole file to its final name, over what is there."""
+    final.parent.mkdir(parents=True, exist_ok=True)
+    with made.open("rb") as file:
+        os.fsync(file.fileno())
+    try:
+        made.replace(final)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        # the final place is on another file system: copy beside it first
+        aside = _aside(final)
+        try:
+            shutil.copyfile(made, aside)
+            aside.replace(final)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                aside.unlink(missing_ok=True)
+            raise
+        made.unlink()
+
+
+def link(at: Path, target: Path) -> None:
+    """Make a relative symbolic link, over a link that is there; a real file is left alone."""
+    at.parent.mkdir(parents=True, exist_ok=True)
+    if at.exists() and not at.is_symlink():
+        return
+    to = os.path.relpath(target, at.parent)
+    if at.is_symlink() and os.readlink(at) == to:  # noqa: PTH115 - compares the text of the link
+        return
+    aside = _aside(at)
+    try:
+        aside.symlink_to(to)
+        aside.replace(at)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise
+
+
+def scratch_name(job: str) -> str:
+    """Name a scratch folder so that :func:`sweep` can tell whether its owner still lives."""
+    return f"{job}@{socket.gethostname()}@{os.getpid()}@{_start_time(os.getpid())}"
+
+
+def _aside(path: Path) -> Path:
+    """Where a file is written before it gets its name; :func:`sweep` knows it as well."""
+    return path.with_name(f".{scratch_name(path.name)}")
+
+
+def sweep(scratch: Path) -> list[str]:
+    """Remove scratch folders and files whose owner, a process of this host, lives no more.
+
+    Whatever still works in such a folder, as the child of a command that was
+    killed, is killed first.
+
+    Returns
+    -------
+    list of str
+        Names of what was removed.
+    """
+    removed = []
+    host = socket.gethostname()
+    try:
+        entries = list(os.scandir(scratch))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    for entry in entries:
+        _, _, owner = entry.name.partition("@")
+        owner_host, _, process = owner.partition("@")
+        pid, _, started = process.partition("@")
+        if owner_host != host or not pid.isdigit() or _start_time(int(pid)) == started:
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            _kill_inside(entry.path)
+            shutil.rmtree(entry.path, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):
+                Path(entry.path).unlink()
+        removed.append(entry.name)
+    with contextlib.suppress(OSError):
+        scratch.rmdir()  # only succeeds when nothing is left in it
+    return removed
+
+
+def _kill_inside(folder: str) -> None:
+    """Kill the processes of this host that work in a folder, but for those on a terminal."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, IndexError):  # it is gone, or not ours
+            inside = f"{(process / 'cwd').readlink()}/".startswith(f"{folder}/")
+            if inside and _stat(int(process.name))[4] == "0":  # somebody's shell has a terminal
+                os.kill(int(process.name), signal.SIGKILL)
+
+
+def _start_time(pid: int) -> str:
+    """When a process started, in clock ticks since boot; empty if there is none."""
+    fields = _stat(pid)
+    # a zombie works no more
+    return "" if not fields or fields[0] == "Z" else fields[19]
+
+
+def _stat(pid: int) -> list[str]:
+    """What proc(5) tells of a process, from its state (field 3) on; empty if there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return []
+    return stat.rpartition(")")[2].split()

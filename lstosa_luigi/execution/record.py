@@ -1,0 +1,83 @@
+"""The record of one execution: what ran where, when, how it ended, and what it cost."""
+
+from __future__ import annotations
+
+__all__ = ["Record", "read_record", "write_record"]
+
+import dataclasses
+import json
+from pathlib import Path
+
+from lstosa_luigi.execution.files import write_whole
+
+SCHEMA_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """How the last attempt to make a product went.
+
+    Parameters
+    ----------
+    name, title : str
+        Product, as in :class:`~lstosa_luigi.execution.spec.Job`.
+    state : str
+        ``done``, ``failed`` or ``cancelled``.
+    start, end : str
+        UTC, ISO 8601.
+    seconds : float
+        Elapsed time.
+    cpu_seconds : float
+        CPU time of the command and of its children.
+    peak_memory_kb : int
+        Largest resident size of the command or one of its children in kB.
+    host : str
+        Where it ran.
+    attempt : int
+        Counted from 1 over all runs of the orchestrator.
+    argv : tuple of str
+        Command as executed.
+    inputs, outputs : tuple of str
+        Files.
+    exit_code, signal : int or None
+        How the command ended; None if it was not started or not ended so.
+    cause : str
+        For a failure: why, in one line; empty otherwise.
+    log : str
+        Output of the command.
+    """
+
+    name: str
+    title: str
+    state: str
+    start: str
+    end: str
+    seconds: float
+    cpu_seconds: float
+    peak_memory_kb: int
+    host: str
+    attempt: int
+    argv: tuple[str, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    exit_code: int | None
+    signal: int | None
+    cause: str
+    log: str
+    schema_version: int = SCHEMA_VERSION
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Write a record; the one of the attempt before is replaced."""
+    write_whole(path, json.dumps(dataclasses.asdict(record), indent=1) + "\n")
+
+
+def read_record(path: Path) -> Record | None:
+    """Return the record, None if there is none or it cannot be read."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        for key in ("argv", "inputs", "outputs"):
+            data[key] = tuple(data[key])
+        return Record(**data)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None

@@ -1,0 +1,100 @@
+"""What is to be done, as data: a command, what it reads, what it leaves, and where that goes."""
+
+from __future__ import annotations
+
+__all__ = ["SCRATCH", "Job", "Output"]
+
+import dataclasses
+from typing import Any
+
+SCRATCH = "{scratch}"
+"""Stands in a command for the directory in which the job works."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """One file that a job makes.
+
+    Parameters
+    ----------
+    path : str
+        Final place.
+    made : str
+        Where the command leaves it, below the scratch directory; a pattern if
+        the command does not say the name.
+    tables : tuple of str
+        For HDF5: nodes that must hold rows.
+    min_rows : int
+        For tables of ECSV and FITS: rows that must be there at least.
+    required : bool
+        False for what the command only makes if it has enough data.
+    """
+
+    path: str
+    made: str
+    tables: tuple[str, ...] = ()
+    min_rows: int = 0
+    required: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One command that makes one product.
+
+    Parameters
+    ----------
+    name : str
+        Unique among all products of a production; also the name of log and record.
+    title : str
+        The product in an operator's words, for example ``DL1A 01807.0003``.
+    argv : tuple of str
+        Command; ``{scratch}`` in it is the directory in which the job works.
+    outputs : tuple of Output
+        What it makes, in the order in which it is put into place.
+    inputs : tuple of str
+        Files that must be there, whole, before the command is started.
+    staged : dict of str to str
+        Links to make in the scratch directory: name below it to file.
+    copied : dict of str to str
+        Copies to make there, for commands that change a file in place.
+    links : dict of str to str
+        Links to make once the product is in place: place of the link to file.
+    environment : dict of str to str
+        Variables to set for the command, beside the current ones.
+    log, record, scratch : str
+        Files for the command's output and for the record, and directory to work in.
+    resource_class : str
+        Which resources it needs, for backends that reserve them.
+    priority : int
+        Of jobs that wait, the one with the highest is started first.
+    """
+
+    name: str
+    title: str
+    argv: tuple[str, ...]
+    outputs: tuple[Output, ...]
+    log: str
+    record: str
+    scratch: str
+    inputs: tuple[str, ...] = ()
+    staged: dict[str, str] = dataclasses.field(default_factory=dict)
+    copied: dict[str, str] = dataclasses.field(default_factory=dict)
+    links: dict[str, str] = dataclasses.field(default_factory=dict)
+    environment: dict[str, str] = dataclasses.field(default_factory=dict)
+    resource_class: str = "data"
+    priority: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the job as JSON can hold it."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Job:
+        """Return the job that :meth:`to_json` wrote."""
+        outputs = tuple(
+            Output(**{**output, "tables": tuple(output["tables"])}) for output in data["outputs"]
+        )
+        fields = {**data, "outputs": outputs}
+        fields["argv"] = tuple(data["argv"])
+        fields["inputs"] = tuple(data["inputs"])
+        return cls(**fields)

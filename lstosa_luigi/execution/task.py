@@ -1,0 +1,71 @@
+"""The Luigi task that is made by a job, and how many of them become one batch."""
+
+from __future__ import annotations
+
+__all__ = ["BatchParameter", "JobTask"]
+
+import abc
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import luigi
+
+from lstosa_luigi.execution.spec import Job
+
+MAX_BATCH = 200
+"""Subruns in one batch: luigid passes their numbers around as text, and real runs have 50-150."""
+
+
+class BatchParameter(luigi.Parameter):
+    """A whole number of which luigid may put many, separated by commas, into one task."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(batch_method=_join, **kwargs)
+
+    def normalize(self, x: Any) -> str:
+        """Return the number without leading zeros, as text; a batch as it is."""
+        return ",".join(str(int(part)) for part in str(x).split(","))
+
+
+def _join(values: Iterable[Any]) -> str:
+    return ",".join(str(value) for value in values)
+
+
+class JobTask(luigi.Task):
+    """A task made by one command: it says what it needs, what it makes, and which command.
+
+    Subclasses give :meth:`requires` and :meth:`output` as any Luigi task, and
+    :meth:`job`. If :attr:`batch_key` names a :class:`BatchParameter`, luigid
+    may merge tasks that differ only in it; :meth:`members` takes them apart
+    again, and each keeps its own Target, state and error text.
+    """
+
+    batch_key: ClassVar[str | None] = None
+    max_batch_size = MAX_BATCH
+
+    @abc.abstractmethod
+    def job(self) -> Job:
+        """Return the command of a single member, as data."""
+
+    def members(self) -> list[JobTask]:
+        """Return the single tasks that this one stands for."""
+        if self.batch_key is None:
+            return [self]
+        numbers = str(getattr(self, self.batch_key)).split(",")
+        if len(numbers) == 1:
+            return [self]
+        return [self.clone(**{self.batch_key: number}) for number in numbers]
+
+    def complete(self) -> bool:
+        """Whether the products of all members are there."""
+        members = self.members()
+        if members == [self]:
+            return bool(super().complete())
+        return all(member.complete() for member in members)
+
+    def run(self) -> None:
+        """Never called: the worker of this package gives jobs to its backend."""
+        raise RuntimeError(
+            f"{self.task_family} needs the worker of lstosa_luigi: import lstosa_luigi before "
+            "luigi.build, or use luigi --module lstosa_luigi"
+        )

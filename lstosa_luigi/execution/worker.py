@@ -1,0 +1,381 @@
+"""The Luigi worker that polls batches of jobs instead of forking a process for each.
+
+All use of Luigi's private API is in this module: see :func:`install`.
+"""
+
+from __future__ import annotations
+
+__all__ = ["JobWorker", "WorkerFactory", "install"]
+
+import contextlib
+import errno
+import json
+import logging
+import socket
+import time
+import urllib.parse
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol, cast, runtime_checkable
+
+import luigi
+import luigi.interface
+import luigi.worker
+from luigi.cmdline_parser import CmdlineParser
+from luigi.task_status import BATCH_RUNNING, DONE, FAILED, PENDING, RUNNING
+
+from lstosa_luigi import config
+from lstosa_luigi.errors import LstosaError
+from lstosa_luigi.execution.backend import Backend
+from lstosa_luigi.execution.batch import Batch, title_of
+from lstosa_luigi.execution.causes import os_error
+from lstosa_luigi.execution.console import Console
+from lstosa_luigi.execution.local import LocalBackend
+from lstosa_luigi.execution.lock import Held, RootLock
+from lstosa_luigi.execution.signals import exit_code_of, name_of, raise_at_end
+from lstosa_luigi.execution.spec import Job
+from lstosa_luigi.execution.task import JobTask
+
+logger = logging.getLogger("luigi-interface")
+
+BATCHES = 1000
+"""Batches in flight: each is an object that is looked at, not a process."""
+
+SECONDS_BETWEEN_QUESTIONS = 2.0
+"""How often luigid is asked whether others still make what this worker waits for."""
+
+OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+"""Errors that are no defect of the program."""
+
+
+@runtime_checkable
+class Root(Protocol):
+    """What a task offers that wants to be worked on by one command at a time."""
+
+    task_id: str
+
+    def lock(self) -> RootLock:
+        """Return the lock of the task."""
+
+    def tidy(self) -> None:
+        """Remove what dead commands left behind."""
+
+    def conclusion(self) -> str:
+        """Say how things stand at the end."""
+
+
+class JobWorker(luigi.worker.Worker):
+    """A worker for one root task: jobs go to a backend, everything else runs in this process."""
+
+    def __init__(self, backend: Backend, console: Console, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.backend = backend
+        self.console = console
+        self._batches: dict[str, Batch] = {}
+        self._locks: list[RootLock] = []
+        self._roots: list[Any] = []
+        self._at_work = False
+        self._expected: set[str] = set()
+        self._news = True
+        self._no_work: Any = None
+        self._asked_for_work = 0.0
+        self._asked_for_others = 0.0
+        self._elsewhere = True
+        self._last_look = False
+
+    # --- Luigi's interface -----------------------------------------------------------------
+
+    def add(self, task: luigi.Task, multiprocess: bool = False, processes: int = 0) -> bool:
+        """Add a task; a root task is locked first, and what dead commands left is removed."""
+        if not self._at_work:
+            self._roots.append(task)
+            if isinstance(task, Root):
+                lock = task.lock()
+                try:
+                    lock.acquire()
+                except Held as held:
+                    self.console.say(str(held))
+                    raise luigi.interface.PidLockAlreadyTakenExit from held
+                self._locks.append(lock)
+                task.tidy()
+        return bool(super().add(task, multiprocess, processes))
+
+    def run(self) -> bool:
+        """Work until nothing is left that this worker could do or wait for."""
+        self._at_work = True
+        try:
+            succeeded = bool(super().run())
+            self._settle()
+        finally:
+            self.console.close()
+        self._conclude()
+        return succeeded
+
+    def __enter__(self) -> JobWorker:
+        self._undo_signals = raise_at_end()
+        return cast(JobWorker, super().__enter__())
+
+    def __exit__(self, *exception: Any) -> Literal[False]:
+        interrupt = exception[1] if isinstance(exception[1], KeyboardInterrupt) else None
+        try:
+            self.backend.cancel()
+            if interrupt is not None:
+                self.console.say(
+                    f"{name_of(interrupt)}: all commands are ended, nothing is half-made."
+                )
+            super().__exit__(*exception)
+        finally:
+            self.console.close()
+            for lock in self._locks:
+                lock.release()
+            self._undo_signals()
+        if interrupt is not None and CmdlineParser.get_instance() is not None:
+            raise SystemExit(exit_code_of(interrupt)) from None
+        return False
+
+    def _log_complete_error(self, task: luigi.Task, tb: str) -> None:
+        self._say_unscheduled(task, tb)
+
+    def _log_dependency_error(self, task: luigi.Task, tb: str) -> None:
+        self._say_unscheduled(task, tb)
+
+    def _say_unscheduled(self, task: luigi.Task, tb: str) -> None:
+        """Say why a task cannot be planned; a traceback only for what is a defect."""
+        last = tb.strip().splitlines()[-1]
+        name, _, text = last.partition(": ")
+        known = name.startswith(LstosaError.__module__) or name in ("OSError", "PermissionError")
+        self.console.say(f"NOT PLANNED  {title_of(task)}: {text if known else tb}")
+
+    def _create_task_process(self, task: luigi.Task) -> Any:
+        if isinstance(task, JobTask):
+            return Batch(self, task)
+        process = super()._create_task_process(task)
+        # what is not a job is over in no time: a process for it would cost more
+        process.use_multiprocessing = False
+        # an entry task asks for all that it needs each time it runs, and may need more than before
+        process.check_unfulfilled_deps = False
+        return process
+
+    def _add_task(self, *args: Any, **kwargs: Any) -> None:
+        self._news = True
+        task = self._scheduled_tasks.get(kwargs["task_id"])
+        if kwargs["status"] == PENDING and isinstance(task, JobTask):
+            self._expected.add(task.task_id)
+        super()._add_task(*args, **kwargs)
+
+    def _get_work(self) -> Any:
+        """Ask luigid only if something may have changed: it looks at every task each time."""
+        waited = time.monotonic() - self._asked_for_work
+        if self._no_work and not self._news and waited < SECONDS_BETWEEN_QUESTIONS:
+            return self._no_work
+        self._asked_for_work = time.monotonic()
+        self._news = False
+        response = super()._get_work()
+        self._no_work = response if response.task_id is None else None
+        if response.task_id is not None:
+            self._last_look = False
+        return response
+
+    def _keep_alive(self, get_work_response: Any) -> bool:
+        """Stay as long as another worker makes something that this one waits for."""
+        if all(_is_there(root) for root in self._roots):
+            return False
+        if time.monotonic() - self._asked_for_others > SECONDS_BETWEEN_QUESTIONS:
+            self._asked_for_others = time.monotonic()
+            self._elsewhere = self._ask_what_others_do()
+            if self._elsewhere:
+                self._last_look = False
+            elif not self._last_look:
+                # they may have ended just before the question: there may be work by now
+                self._last_look = self._news = self._elsewhere = True
+                self._asked_for_others = 0.0
+        return self._elsewhere
+
+    # --- jobs ------------------------------------------------------------------------------
+
+    def take_apart(self, task: JobTask) -> Any:
+        """Let the members of a task report for themselves, which Luigi would do all at once."""
+        self._batch_running_tasks.pop(task.task_id, None)
+        return luigi.worker.TaskStatusReporter(self._scheduler, task.task_id, self._id, None)
+
+    def submit(self, batch: Batch, jobs: list[Job]) -> None:
+        """Give jobs to the backend and remember whose they are."""
+        self._batches.update({job.name: batch for job in jobs})
+        self.backend.submit(jobs)
+        self.console.expect(len(self._expected))
+
+    def poll(self) -> None:
+        """Hand the outcomes of ended jobs to their batches."""
+        for outcome in self.backend.poll():
+            self._batches.pop(outcome.name).take(outcome)
+        self.console.at_work(self.backend.running())
+
+    def cancel(self) -> None:
+        """End all jobs."""
+        self.backend.cancel()
+
+    def report(self, member: JobTask, status: str, text: str) -> None:
+        """Tell luigid how a member of a batch ended."""
+        self._add_task_history.append((member, status, True))
+        self._news = True
+        self.run_succeeded &= status == DONE
+        self._scheduler.add_task(
+            worker=self._id,
+            task_id=member.task_id,
+            status=status,
+            expl=json.dumps(text),
+            runnable=None,
+            params=member.to_str_params(),
+            family=member.task_family,
+            module=member.task_module,
+            resources=member.process_resources(),
+            retry_policy_dict=luigi.worker._get_retry_policy_dict(member),
+        )
+
+    def plan_again(self, member: JobTask) -> None:
+        """Take a member out of its batch, and plan it with what it needs by now."""
+        self._scheduler.add_task(worker=self._id, task_id=member.task_id, status=FAILED)
+        super().add(member)
+
+    def finish(self, task: JobTask, status: str, text: str, needs: Sequence[luigi.Task]) -> None:
+        """Tell Luigi that a task ended, or what it needs before it can be run."""
+        new = [(need.task_module, need.task_family, need.to_str_params()) for need in needs]
+        self._task_result_queue.put((task.task_id, status, text, [], new))
+
+    # --- other workers ---------------------------------------------------------------------
+
+    def _ask_what_others_do(self) -> bool:
+        """Whether others make something of ours; what they failed is taken over."""
+        if self._mine(RUNNING) or self._mine(BATCH_RUNNING):
+            return True
+        failed_here = {
+            task.task_id for task, status, _ in self._add_task_history if status == FAILED
+        }
+        # for some seconds luigid takes for done what was removed just after it was made
+        again = [*self._lacking(DONE), *(self._lacking(FAILED).keys() - failed_here)]
+        for task_id in again:
+            super().add(self._scheduled_tasks[task_id])
+        # what others finished between two questions is found out by asking for work once more
+        return self._notice_what_others_finished() or bool(again)
+
+    def _lacking(self, status: str) -> dict[str, luigi.Task]:
+        """Return tasks of this worker that luigid has in a state, but whose products lack."""
+        return {
+            task_id: task for task_id, task in self._mine(status).items() if not _is_there(task)
+        }
+
+    def _mine(self, status: str) -> dict[str, luigi.Task]:
+        """Return tasks of this worker that luigid has in a state, whoever works on them."""
+        ids = self._scheduled_tasks.keys() & self._scheduler.task_list(status, "").keys()
+        tasks = {task_id: self._scheduled_tasks[task_id] for task_id in ids}
+        return {task_id: task for task_id, task in tasks.items() if not _is_merged(task)}
+
+    def _notice_what_others_finished(self) -> bool:
+        """Tell luigid of products that are there, should it have missed them."""
+        history = {task.task_id: status for task, status, _ in self._add_task_history}
+        noticed = False
+        for task_id, status in history.items():
+            task = self._scheduled_tasks.get(task_id)
+            if status == PENDING and task is not None and _is_there(task):
+                self._add_task_history.append((task, DONE, True))
+                noticed = True
+                super().add(task)
+        return noticed
+
+    def _settle(self) -> None:
+        """Correct the history for the exit code: what others made is made."""
+        last = {task.task_id: (task, status) for task, status, _ in self._add_task_history}
+        for task, status in last.values():
+            if status == PENDING and _is_there(task):
+                self._add_task_history.append((task, DONE, True))
+        for response in self._get_work_response_history:
+            response["running_tasks"] = []
+
+    def _conclude(self) -> None:
+        hints: dict[str, None] = {}
+        for task in self._scheduled_tasks.values():
+            if luigi.worker._is_external(task) and hasattr(task, "hint") and not _is_there(task):
+                hints[task.hint()] = None
+        for hint in hints:
+            self.console.say(f"MISSING  {hint}")
+        for root in self._roots:
+            if isinstance(root, Root):
+                with contextlib.suppress(LstosaError):  # it was said why nothing could be planned
+                    self.console.say(root.conclusion())
+
+
+def _is_there(task: luigi.Task) -> bool:
+    """Whether a task is complete; not if its inputs became unreadable meanwhile."""
+    try:
+        return bool(task.complete())
+    except LstosaError:
+        return False
+
+
+def _is_merged(task: luigi.Task) -> bool:
+    """Whether luigid made the task of several, which speak for themselves."""
+    return isinstance(task, JobTask) and len(task.members()) > 1
+
+
+class WorkerFactory(luigi.interface._WorkerSchedulerFactory):
+    """Makes Luigi's command line and ``luigi.build`` use :class:`JobWorker`."""
+
+    def create_remote_scheduler(self, url: str) -> Any:
+        """Return the client of a luigid, having seen that one answers.
+
+        Raises
+        ------
+        LstosaError
+            If none does.
+        """
+        address = urllib.parse.urlsplit(url)
+        try:
+            socket.create_connection((address.hostname, address.port or 80), timeout=10).close()
+        except OSError as error:
+            raise LstosaError(
+                f"No luigid answers at {url} ({error.strerror or error}). Start one with: lstosa "
+                "luigid, or work without one: --local-scheduler"
+            ) from error
+        return super().create_remote_scheduler(url)
+
+    def create_worker(
+        self, scheduler: Any, worker_processes: int, assistant: bool = False
+    ) -> luigi.worker.Worker:
+        """Return a worker whose id is its root task, so that a new one gets its tasks back."""
+        settings = config.load()
+        parser = CmdlineParser.get_instance()
+        root = parser.get_task_obj() if parser is not None else None
+        return JobWorker(
+            LocalBackend(settings.local.jobs),
+            Console(),
+            scheduler=scheduler,
+            # only what is locked may take over what another process of the same name had in hand
+            worker_id=root.task_id if isinstance(root, Root) else None,
+            worker_processes=BATCHES,
+            assistant=assistant,
+            wait_interval=settings.local.poll_interval,
+            wait_jitter=0.0,
+        )
+
+
+def _one_line_for_people(record: logging.LogRecord) -> bool:
+    """Show the text of our own errors, and of those of the disk, instead of a traceback."""
+    error = record.exc_info[1] if record.exc_info else None
+    text = ""
+    if isinstance(error, (LstosaError, luigi.parameter.ParameterException)):
+        text = str(error)
+    elif isinstance(error, OSError) and error.errno in OF_THE_DISK:
+        text = os_error(error)
+    if text:
+        record.msg, record.args, record.exc_info, record.exc_text = text, (), None, None
+    return True
+
+
+def install() -> None:
+    """Make plain ``luigi --module lstosa_luigi`` and ``luigi.build`` use this worker.
+
+    ``luigi`` imports the module before it looks its factory up, and reads its
+    exit codes from the configuration after that.
+    """
+    config.set_luigi_defaults()
+    logger.addFilter(_one_line_for_people)
+    luigi.interface._WorkerSchedulerFactory = WorkerFactory  # type: ignore[misc]

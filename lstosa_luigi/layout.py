@@ -1,0 +1,309 @@
+"""Where every file of a night lies: one method a kind of file; nothing else knows a file name.
+
+Names and directories are lstosa's, so that an LST user finds each file where
+lstosa puts it. Run numbers have five digits and subruns four, zero-padded, and
+are matched as such.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Layout", "telescope_prefix"]
+
+import dataclasses
+import datetime
+import re
+from pathlib import Path
+
+from lstosa_luigi.config import Directories
+
+N_STREAMS = 4
+"""Files that the event builder writes in parallel for each subrun."""
+
+
+def telescope_prefix(telescope: str) -> str:
+    """Return what file names say for a telescope: ``LST1`` is ``LST-1``."""
+    return f"{telescope[:-1]}-{telescope[-1]}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """The places of one night of one production.
+
+    Parameters
+    ----------
+    directories : Directories
+        Roots of the trees.
+    telescope : str
+        For example ``LST1``.
+    prod_id : str
+        Production identifier, for example ``v0.12.3``.
+    version : str
+        Directory of calibration products: ``v`` and the version of lstchain.
+    date : datetime.date
+        The night: the date of its evening.
+    """
+
+    directories: Directories
+    telescope: str
+    prod_id: str
+    version: str
+    date: datetime.date
+
+    def of(self, date: datetime.date) -> Layout:
+        """Return the same production on another night."""
+        return dataclasses.replace(self, date=date)
+
+    @property
+    def flat_date(self) -> str:
+        """The date as it stands in paths: ``20200117``."""
+        return f"{self.date:%Y%m%d}"
+
+    @property
+    def prefix(self) -> str:
+        """The telescope as it stands in file names: ``LST-1``."""
+        return telescope_prefix(self.telescope)
+
+    def _name(self, kind: str, run: int, subrun: int | None, suffix: str) -> str:
+        part = "" if subrun is None else f".{subrun:04d}"
+        return f"{kind}_{self.prefix}.Run{run:05d}{part}{suffix}"
+
+    # --- raw data and monitoring -----------------------------------------------------------
+
+    def r0_root(self) -> Path:
+        """Root of the raw data of the night: gain-selected if there are any, else as taken."""
+        selected = self.directories.r0_dir
+        if any((selected / self.flat_date).glob(f"{self.prefix}.1.Run*.fits.fz")):
+            return selected
+        return self.directories.raw_r0_dir
+
+    def r0_file(self, run: int, subrun: int, stream: int = 1) -> Path:
+        """Return the raw data of one stream of a subrun."""
+        name = f"{self.prefix}.{stream}.Run{run:05d}.{subrun:04d}.fits.fz"
+        return self.r0_root() / self.flat_date / name
+
+    def r0_streams(self, run: int, subrun: int) -> tuple[Path, ...]:
+        """Return the files of all streams of a subrun."""
+        first = self.r0_file(run, subrun)
+        start = f"{self.prefix}.1."
+        return tuple(
+            first.with_name(f"{self.prefix}.{stream}.{first.name.removeprefix(start)}")
+            for stream in range(1, N_STREAMS + 1)
+        )
+
+    def run_summary(self) -> Path:
+        """Table of the runs of the night."""
+        return self.directories.run_summary_dir / f"RunSummary_{self.flat_date}.ecsv"
+
+    def run_catalog(self) -> Path:
+        """Table of the source of each run."""
+        return self.directories.run_catalog / f"RunCatalog_{self.flat_date}.ecsv"
+
+    def drive_log(self) -> Path:
+        """Pointing of the telescope through the night."""
+        return self.directories.drive_dir / f"DrivePosition_log_{self.flat_date}.txt"
+
+    # --- calibration -----------------------------------------------------------------------
+
+    def drs4_baseline(self, run: int) -> Path:
+        """Baseline of each DRS4 capacitor."""
+        directory = self.directories.cat_a_pedestal_dir / self.flat_date / self.version
+        return directory / f"drs4_pedestal.Run{run:05d}.0000.h5"
+
+    def drs4_plot(self, run: int) -> Path:
+        """Check plots of the DRS4 baseline."""
+        file = self.drs4_baseline(run)
+        return file.parent / "log" / f"{file.stem}.pdf"
+
+    def charge_calibration(self, run: int, filters: str) -> Path:
+        """Conversion of charge to photo-electrons (Cat-A)."""
+        directory = self.directories.cat_a_calib_dir / self.flat_date / self.version
+        return directory / f"calibration_filters_{filters}.Run{run:05d}.0000.h5"
+
+    def charge_calibration_plot(self, run: int, filters: str) -> Path:
+        """Check plots of the charge calibration."""
+        file = self.charge_calibration(run, filters)
+        return file.parent / "log" / f"{file.stem}.pdf"
+
+    def charge_calibration_log(self, run: int, filters: str) -> Path:
+        """What the calibration tool itself logs."""
+        return self.charge_calibration_plot(run, filters).with_suffix(".log")
+
+    def time_calibrations(self) -> list[Path]:
+        """All time calibrations there are, of any night."""
+        root = self.directories.cat_a_calib_base / "drs4_time_sampling_from_FF"
+        return sorted(root.glob("*/pro/time_calibration.Run?????.0000.h5"))
+
+    def systematics(self) -> list[Path]:
+        """All F-factor systematics there are, of any night."""
+        root = self.directories.cat_a_calib_base / "ffactor_systematics"
+        return sorted(root.glob("*/pro/ffactor_systematics_????????.h5"))
+
+    def cat_b_calibration(self, run: int, filters: str) -> Path:
+        """Calibration from the interleaved events of a run (Cat-B)."""
+        base = self.directories.cat_b_calib_base / "calibration" / self.flat_date / self.version
+        return base / f"cat_B_calibration_filters_{filters}.Run{run:05d}.h5"
+
+    # --- running analysis ------------------------------------------------------------------
+
+    def analysis(self) -> Path:
+        """Running-analysis directory of the night."""
+        return self.directories.analysis_dir / self.flat_date / self.prod_id
+
+    def dl1a(self, run: int, subrun: int) -> Path:
+        """DL1 with images, cleaned with the settings of DL1a."""
+        return self.analysis() / self._name("dl1", run, subrun, ".h5")
+
+    def log(self, product: str) -> Path:
+        """What the tool that made a product printed."""
+        return self.analysis() / "log" / f"{product}.log"
+
+    def record(self, product: str) -> Path:
+        """How the last attempt to make a product went."""
+        return self.analysis() / "records" / f"{product}.json"
+
+    def scratch(self) -> Path:
+        """Where products of the night stay until they are whole."""
+        return self.analysis() / ".scratch"
+
+    def written_aside(self) -> tuple[Path, ...]:
+        """Directories in which a killed process may have left a file without its final name."""
+        return self.record("").parent, self.night_finished().parent
+
+    def tailcuts_config(self, run: int) -> Path:
+        """Cleaning settings found for a run."""
+        return self.directories.tailcuts_finder_dir / f"dl1ab_Run{run:05d}.json"
+
+    def tailcuts_log(self, run: int) -> Path:
+        """Pedestal charges and NSB level behind the cleaning settings."""
+        return self.directories.tailcuts_finder_dir / f"log_find_tailcuts_Run{run:05d}.log"
+
+    # --- DL1 -------------------------------------------------------------------------------
+
+    def dl1_night(self) -> Path:
+        """Directory of all DL1 products of the night."""
+        return self.directories.dl1_dir / self.flat_date / self.prod_id
+
+    def muons_dir(self) -> Path:
+        """Directory of the muon rings of the night."""
+        return self.dl1_night() / "muons"
+
+    def muons(self, run: int, subrun: int | None) -> Path:
+        """Muon rings of a subrun, or of the run if *subrun* is None."""
+        return self.muons_dir() / self._name("muons", run, subrun, ".fits")
+
+    def interleaved(self, run: int, subrun: int) -> Path:
+        """Interleaved flat-field and pedestal events."""
+        return self.dl1_night() / "interleaved" / self._name("interleaved", run, subrun, ".h5")
+
+    def dl1b_dir(self, dl1_prod: str) -> Path:
+        """Directory of DL1b of one cleaning."""
+        return self.dl1_night() / dl1_prod
+
+    def dl1b(self, run: int, subrun: int | None, dl1_prod: str) -> Path:
+        """DL1b of a subrun; merged and without images if *subrun* is None."""
+        return self.dl1b_dir(dl1_prod) / self._name("dl1", run, subrun, ".h5")
+
+    def datacheck_dir(self, dl1_prod: str) -> Path:
+        """Directory of the DL1 datachecks of one cleaning."""
+        return self.dl1b_dir(dl1_prod) / "datacheck"
+
+    def datacheck(self, run: int, subrun: int | None, dl1_prod: str) -> Path:
+        """DL1 datacheck of a subrun, or of the run if *subrun* is None."""
+        return self.datacheck_dir(dl1_prod) / self._name("datacheck_dl1", run, subrun, ".h5")
+
+    def datacheck_plot(self, run: int, dl1_prod: str) -> Path:
+        """Pages of plots of the run-wise DL1 datacheck."""
+        return self.datacheck(run, None, dl1_prod).with_suffix(".pdf")
+
+    def common_datacheck_dir(self) -> Path:
+        """Links to the datachecks of the night, whatever the cleaning."""
+        return self.directories.datacheck_dir / self.flat_date
+
+    def longterm(self, suffix: str = ".h5") -> Path:
+        """Night-wise datacheck: ``.h5``, ``.html`` or ``.log``."""
+        directory = self.directories.longterm_dir / self.prod_id / self.flat_date
+        return directory / f"DL1_datacheck_{self.flat_date}{suffix}"
+
+    def longterm_draft(self) -> Path:
+        """Night-wise datacheck before the Cherenkov transparency is added."""
+        return self.analysis() / "longterm" / self.longterm().name
+
+    def longterm_links(self) -> dict[Path, Path]:
+        """Links to the night-wise datacheck outside of any production, with what they link to."""
+        return {
+            self.directories.longterm_dir / self.longterm(suffix).name: self.longterm(suffix)
+            for suffix in (".h5", ".html", ".log")
+        }
+
+    # --- models, DL2, DL3 ------------------------------------------------------------------
+
+    def model(self, model: str) -> Path:
+        """Directory of random forests, *model* being ``<mc_prod>nsb_tuning_X.XX/dec_NNNN``."""
+        return self.directories.rf_models / model
+
+    def mc_dl1(self, model: str, dataset: str, particle: str) -> Path | None:
+        """Simulated events at DL1 as the MC tree has them, None if there are none.
+
+        Parameters
+        ----------
+        model : str
+            ``<mc_prod>nsb_tuning_X.XX/dec_NNNN``.
+        dataset : str
+            ``TrainingDataset`` or ``TestingDataset``.
+        particle : str
+            ``GammaDiffuse``, ``Protons``, ``Gamma`` or ``Electrons``.
+        """
+        production, line = model.split("/")
+        root = self.directories.mc_dir / "DL1" / "AllSky" / production / dataset / line / particle
+        return next(iter(sorted(root.glob("dl1_*_merged.h5"))), None)
+
+    def mc_dl2(self, model: str, particle: str) -> Path | None:
+        """Simulated events at DL2 that belong to :meth:`mc_dl1`."""
+        dl1 = self.mc_dl1(model, "TestingDataset", particle)
+        if dl1 is None:
+            return None
+        below = dl1.relative_to(self.directories.mc_dir / "DL1")
+        name = "dl2" + dl1.name.removeprefix("dl1")
+        return self.directories.mc_dir / "DL2" / below.with_name(name)
+
+    def dl2(self, run: int, dl2_prod: str) -> Path:
+        """Reconstructed events of a run."""
+        directory = self.directories.dl2_dir / self.flat_date / self.prod_id / dl2_prod
+        return directory / self._name("dl2", run, None, ".h5")
+
+    def dl3_dir(self, dl2_prod: str) -> Path:
+        """Directory of DL3 of one kind of DL2, made with the standard cuts."""
+        return self.directories.dl3_dir / self.flat_date / self.prod_id / dl2_prod / "std_cuts"
+
+    def irf(self, dl2_prod: str, line: str = "") -> Path:
+        """Instrument response; *line* is the declination line if it was made for one."""
+        name = f"irf_{line}.fits.gz" if line else "irf.fits.gz"
+        return self.dl3_dir(dl2_prod) / name
+
+    def dl3_source_dir(self, dl2_prod: str, source: str) -> Path:
+        """Directory of DL3 of one source: its name with what paths cannot bear replaced."""
+        return self.dl3_dir(dl2_prod) / re.sub(r"^\.+|[^\w.+-]+", "_", source)
+
+    def dl3(self, run: int, dl2_prod: str, source: str) -> Path:
+        """Event list of a run."""
+        name = self._name("dl3", run, None, ".fits.gz")
+        return self.dl3_source_dir(dl2_prod, source) / name
+
+    def dl3_index(self, dl2_prod: str, source: str) -> tuple[Path, Path]:
+        """HDU index and observation index of a source, in this order."""
+        directory = self.dl3_source_dir(dl2_prod, source)
+        return directory / "hdu-index.fits.gz", directory / "obs-index.fits.gz"
+
+    # --- housekeeping ----------------------------------------------------------------------
+
+    def night_finished(self) -> Path:
+        """Flag that the night is closed."""
+        return self.directories.closer_dir / self.flat_date / self.prod_id / "NightFinished.txt"
+
+    def lock(self, root: str) -> Path:
+        """Lock of one root task."""
+        return self.directories.osa_dir / "locks" / f"{root}.lock"
+
+    def cache(self) -> Path:
+        """Caches of the tools: nothing is kept in HOME."""
+        return self.directories.osa_dir / "cache"

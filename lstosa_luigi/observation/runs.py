@@ -1,0 +1,101 @@
+"""The runs of a night, as the run summary of lstchain lists them."""
+
+from __future__ import annotations
+
+__all__ = ["DATA", "DRS4", "IGNORED_TYPES", "PEDCALIB", "Run", "RunSummary", "read_run_summary"]
+
+import collections
+import dataclasses
+from pathlib import Path
+
+from lstosa_luigi.errors import InputError
+
+DRS4 = "DRS4"
+PEDCALIB = "PEDCALIB"
+DATA = "DATA"
+IGNORED_TYPES = frozenset({"ERROR", "CONF", "ERRPEDCALIB", "EDATA"})
+"""Types that are not processed; ``EDATA`` is the operators' mark for data to leave out."""
+
+COLUMNS = ("run_id", "n_subruns", "run_type")
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run of the night."""
+
+    number: int
+    type: str
+    n_subruns: int
+
+    @property
+    def subruns(self) -> range:
+        """Subrun numbers, counted from 0."""
+        return range(self.n_subruns)
+
+
+@dataclasses.dataclass(frozen=True)
+class RunSummary:
+    """The runs of a night in ascending order."""
+
+    runs: tuple[Run, ...]
+
+    def of_type(self, run_type: str) -> tuple[Run, ...]:
+        """Return the runs of one type."""
+        return tuple(run for run in self.runs if run.type == run_type)
+
+    @property
+    def unknown(self) -> tuple[Run, ...]:
+        """Runs whose type nobody knows how to treat."""
+        known = {DRS4, PEDCALIB, DATA} | IGNORED_TYPES
+        return tuple(run for run in self.runs if run.type not in known)
+
+    def run(self, number: int) -> Run:
+        """Return the run of this number.
+
+        Raises
+        ------
+        InputError
+            If the night has no such run.
+        """
+        for run in self.runs:
+            if run.number == number:
+                return run
+        numbers = ", ".join(f"{run.number:05d}" for run in self.runs) or "none"
+        raise InputError(f"Run {number:05d} is not in the run summary; the night has {numbers}.")
+
+
+def read_run_summary(path: Path) -> RunSummary:
+    """Read a run summary of lstchain.
+
+    Raises
+    ------
+    InputError
+        If the table is damaged, lacks a column or lists a run twice.
+    """
+    from astropy.table import Table
+
+    try:
+        table = Table.read(path, format="ascii.ecsv")
+    except Exception as error:
+        raise InputError(
+            f"{path}: cannot be read as a run summary ({error}). "
+            "Remove it to have it made again from the raw data."
+        ) from error
+    missing = [column for column in COLUMNS if column not in table.colnames]
+    if missing:
+        raise InputError(f"{path}: the run summary has no column {', '.join(missing)}.")
+    if table[list(COLUMNS)].has_masked_values:
+        raise InputError(f"{path}: a run has an empty cell among {', '.join(COLUMNS)}. Fill it in.")
+    runs = sorted(
+        (
+            Run(int(row["run_id"]), str(row["run_type"]).strip(), int(row["n_subruns"]))
+            for row in table
+        ),
+        key=lambda run: run.number,
+    )
+    twice = [n for n, times in collections.Counter(run.number for run in runs).items() if times > 1]
+    if twice:
+        raise InputError(
+            f"{path}: run {twice[0]:05d} is listed more than once. Correct the run summary."
+        )
+    return RunSummary(tuple(runs))

@@ -1,0 +1,1 @@
+"""The products of a night, a module a data level: what each needs, where it lies, what makes it."""

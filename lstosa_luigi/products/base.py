@@ -1,0 +1,195 @@
+"""What all products of a night have in common: their parameters, places, tools and jobs."""
+
+from __future__ import annotations
+
+__all__ = ["External", "NightParameter", "NightProduct", "NightTask", "RunTask", "SubrunTask"]
+
+import abc
+import datetime
+import functools
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import luigi
+
+from lstosa_luigi import config
+from lstosa_luigi.errors import InputError, UsageError
+from lstosa_luigi.execution.environment import Tools, find_tools
+from lstosa_luigi.execution.spec import Job, Output
+from lstosa_luigi.execution.task import BatchParameter, JobTask
+from lstosa_luigi.layout import Layout
+from lstosa_luigi.observation.night import Night, read_night
+
+FIRST = 10
+"""Priority of what leads to the night-wise datacheck, from DL1b on the longest way to the end.
+
+The plots of a run take long: what other runs' plots wait for goes before them.
+"""
+
+
+class NightParameter(luigi.DateParameter):
+    """A night: the date of its evening."""
+
+    def parse(self, s: str) -> datetime.date:
+        """Parse ``YYYY-MM-DD``.
+
+        Raises
+        ------
+        UsageError
+            If it is no date, or a day that has not come yet.
+        """
+        try:
+            date = datetime.date.fromisoformat(str(s).strip())
+        except ValueError as error:
+            raise UsageError(f"{s!r} is not a date; write YYYY-MM-DD, as 2020-01-17.") from error
+        if date > datetime.datetime.now(datetime.timezone.utc).date():
+            raise UsageError(f"{date} is in the future: there are no data of that night yet.")
+        return date
+
+
+class NightTask(luigi.Task):
+    """A task of one night of one production."""
+
+    date = NightParameter(description="the night: the date of its evening")
+    telescope = luigi.Parameter(default="LST1")
+    prod_id = luigi.Parameter(
+        default="", description="production; default: [production] prod_id, else v + lstchain"
+    )
+
+    @classmethod
+    def get_param_values(cls, params: Any, args: Any, kwargs: Any) -> list[tuple[str, Any]]:
+        """Fill in the production, so that it stands in the identity of every task."""
+        values = dict(super().get_param_values(params, args, kwargs))
+        if not values["prod_id"]:
+            settings = config.load()
+            values["prod_id"] = settings.prod_id or f"v{find_tools(settings.lstchain).version}"
+        return list(values.items())
+
+    @property
+    def settings(self) -> config.Settings:
+        """Configuration of the production."""
+        return config.load(str(self.prod_id))
+
+    @property
+    def tools(self) -> Tools:
+        """Tools of the production."""
+        return find_tools(self.settings.lstchain)
+
+    @functools.cached_property
+    def layout(self) -> Layout:
+        """Places of the night."""
+        return Layout(
+            self.settings.directories,
+            str(self.telescope),
+            str(self.prod_id),
+            f"v{self.tools.version}",
+            self.date,
+        )
+
+    @property
+    def night(self) -> Night | None:
+        """What is known of the night; None while it has no run summary."""
+        return read_night(self.layout)
+
+    def known_night(self) -> Night:
+        """Return what is known of the night.
+
+        Raises
+        ------
+        InputError
+            If it has no run summary.
+        """
+        night = self.night
+        if night is None:
+            raise InputError(f"{self.layout.run_summary()} is not there yet.")
+        return night
+
+    def sibling(self, task: type[NightTask], **parameters: Any) -> Any:
+        """Return another task of the same night and production."""
+        return task(date=self.date, telescope=self.telescope, prod_id=self.prod_id, **parameters)
+
+
+class NightProduct(NightTask, JobTask):
+    """A product of a night, made by one command."""
+
+    @property
+    def unit(self) -> str:
+        """What the product is of: ``Run01807.0003``, ``Run01807`` or the date."""
+        return self.layout.flat_date
+
+    @property
+    def title(self) -> str:
+        """The product in an operator's words."""
+        return f"{self.task_family} {self.unit}"
+
+    def targets(self, outputs: Mapping[str, Path]) -> dict[str, luigi.LocalTarget]:
+        """Return files as Targets."""
+        return {name: luigi.LocalTarget(str(path)) for name, path in outputs.items()}
+
+    def make_job(
+        self,
+        argv: tuple[str, ...],
+        outputs: Iterable[Output],
+        inputs: Iterable[Path | str] = (),
+        staged: Mapping[str, Path | str] | None = None,
+        copied: Mapping[str, Path | str] | None = None,
+        links: Mapping[Path, Path] | None = None,
+        resource_class: str = "data",
+    ) -> Job:
+        """Return the command with everything that is the same for all products."""
+        name = f"{self.unit}_{self.task_family}"
+        cache = self.layout.cache()
+        cache.mkdir(parents=True, exist_ok=True)
+        return Job(
+            name=name,
+            title=self.title,
+            argv=self.tools.command(argv),
+            outputs=tuple(outputs),
+            inputs=tuple(str(path) for path in inputs if str(path)),
+            staged={key: str(path) for key, path in (staged or {}).items()},
+            copied={key: str(path) for key, path in (copied or {}).items()},
+            links={str(at): str(to) for at, to in (links or {}).items()},
+            environment=self.tools.variables(cache),
+            log=str(self.layout.log(name)),
+            record=str(self.layout.record(name)),
+            scratch=str(self.layout.scratch()),
+            resource_class=resource_class,
+            priority=self.priority,
+        )
+
+
+class RunTask(NightTask):
+    """A task of one run."""
+
+    run_id = luigi.IntParameter(description="run number")
+
+    @property
+    def unit(self) -> str:
+        """The run as it stands in file names."""
+        return f"Run{self.run_id:05d}"
+
+
+class SubrunTask(RunTask):
+    """A task of one subrun; those of a run may become one batch."""
+
+    subrun = BatchParameter(description="subrun number, from 0")
+    batch_key: ClassVar[str | None] = "subrun"
+
+    @property
+    def number(self) -> int:
+        """The subrun as a number."""
+        return int(str(self.subrun))
+
+    @property
+    def unit(self) -> str:
+        """The subrun as it stands in file names."""
+        return f"Run{self.run_id:05d}.{self.number:04d}"
+
+
+class External(NightTask, luigi.ExternalTask):
+    """Something that only the outside can supply."""
+
+    @abc.abstractmethod
+    def hint(self) -> str:
+        """Say what is missing and what to do."""

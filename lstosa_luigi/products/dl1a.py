@@ -1,0 +1,107 @@
+"""DL1a: calibrated, cleaned and parametrised images, with muon rings and interleaved events."""
+
+from __future__ import annotations
+
+__all__ = ["DL1A", "calibration_of"]
+
+from typing import Any
+
+import luigi
+
+from lstosa_luigi import commands
+from lstosa_luigi.errors import InputError
+from lstosa_luigi.execution.spec import SCRATCH, Job, Output
+from lstosa_luigi.observation.runs import DRS4, PEDCALIB
+from lstosa_luigi.products.base import NightProduct, NightTask, SubrunTask
+from lstosa_luigi.products.calibration import ChargeCalibration, Systematics, TimeCalibration
+from lstosa_luigi.products.raw import CalibrationRun, DriveLog, RunSummary
+
+PARAMETERS = "/dl1/event/telescope/parameters/LST_LSTCam"
+IMAGES = "/dl1/event/telescope/image/LST_LSTCam"
+"""Tables of DL1 (lstchain.io.io)."""
+
+
+def calibration_of(task: NightTask) -> list[luigi.Task]:
+    """Return the calibration that the night's data need, or what is missing for it."""
+    night = task.night
+    if night is None:
+        return [task.sibling(RunSummary)]
+    drs4, pedcalib = night.drs4_run.value, night.pedcalib_run.value
+    missing = [
+        task.sibling(CalibrationRun, run_type=run_type)
+        for run_type, run in ((DRS4, drs4), (PEDCALIB, pedcalib))
+        if run is None
+    ]
+    if missing:
+        return missing
+    return [
+        task.sibling(ChargeCalibration, run_id=pedcalib, drs4_run=drs4),
+        task.sibling(TimeCalibration),
+        task.sibling(Systematics),
+    ]
+
+
+class DL1A(SubrunTask, NightProduct):
+    """Images and their parameters, muon rings and interleaved events of a subrun."""
+
+    def requires(self) -> Any:
+        """Need the night's calibration and the drive log."""
+        return [*calibration_of(self), self.sibling(DriveLog)]
+
+    def output(self) -> dict[str, luigi.LocalTarget]:
+        """Return the three files that one command makes."""
+        return self.targets(
+            {
+                "dl1a": self.layout.dl1a(self.run_id, self.number),
+                "muons": self.layout.muons(self.run_id, self.number),
+                "interleaved": self.layout.interleaved(self.run_id, self.number),
+            }
+        )
+
+    def job(self) -> Job:
+        """Calibrate with what was chosen for the night."""
+        layout, options, night = self.layout, self.settings.lstchain, self.known_night()
+        drs4, pedcalib = night.drs4_run.value, night.pedcalib_run.value
+        time, systematics = night.time_calibration.value, night.systematics.value
+        if drs4 is None or pedcalib is None or time is None or systematics is None:
+            raise InputError(f"Run {self.run_id:05d}: the night has no calibration.")
+        streams = layout.r0_streams(self.run_id, self.number)
+        baseline = layout.drs4_baseline(drs4)
+        calibration = layout.charge_calibration(pedcalib, options.filters)
+        dl1a = layout.dl1a(self.run_id, self.number)
+        muons = layout.muons(self.run_id, self.number)
+        interleaved = layout.interleaved(self.run_id, self.number)
+        return self.make_job(
+            commands.r0_to_dl1(
+                options.r0_to_dl1,
+                input_file=str(streams[0]),
+                output_dir=SCRATCH,
+                config=options.dl1a_config,
+                drive_log=str(layout.drive_log()),
+                run_summary=str(layout.run_summary()),
+                pedestal=str(baseline),
+                calibration=str(calibration),
+                time_calibration=str(time),
+                systematics=str(systematics),
+            ),
+            [
+                Output(str(muons), muons.name),
+                Output(str(interleaved), f"interleaved/{interleaved.name}"),
+                Output(str(dl1a), dl1a.name, tables=(PARAMETERS, IMAGES)),
+            ],
+            inputs=[
+                *streams,
+                layout.drive_log(),
+                layout.run_summary(),
+                baseline,
+                calibration,
+                time,
+                systematics,
+                options.dl1a_config,
+            ],
+            links={
+                layout.analysis() / muons.name: muons,
+                layout.analysis() / "interleaved" / interleaved.name: interleaved,
+                layout.common_datacheck_dir() / "muons" / muons.name: muons,
+            },
+        )

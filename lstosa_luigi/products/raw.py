@@ -1,0 +1,127 @@
+"""What comes from the telescope, and the table of runs made of it."""
+
+from __future__ import annotations
+
+__all__ = [
+    "CalibrationRun",
+    "DriveLog",
+    "RawData",
+    "RunCatalogEntry",
+    "RunSummary",
+    "each_subrun",
+]
+
+from collections.abc import Iterator
+from typing import Any
+
+import luigi
+
+from lstosa_luigi import commands
+from lstosa_luigi.execution.spec import SCRATCH, Job, Output
+from lstosa_luigi.products.base import External, NightProduct, RunTask, SubrunTask
+
+
+class RawData(External):
+    """Raw data of the night."""
+
+    def complete(self) -> bool:
+        """Whether there is any raw file."""
+        night = self.layout.r0_root() / self.layout.flat_date
+        return any(night.glob(f"{self.layout.prefix}.1.Run?????.????.fits.fz"))
+
+    def hint(self) -> str:
+        """Say where raw data are looked for."""
+        directories = self.layout.directories
+        return (
+            f"No raw data of {self.date}: no {self.layout.prefix}.1.Run*.fits.fz in "
+            f"{directories.r0_dir / self.layout.flat_date} or "
+            f"{directories.raw_r0_dir / self.layout.flat_date}. Check the date, or wait for the "
+            "transfer from the camera."
+        )
+
+
+class DriveLog(External):
+    """Pointing of the telescope through the night."""
+
+    def output(self) -> luigi.LocalTarget:
+        """Return the log of the drive."""
+        return luigi.LocalTarget(str(self.layout.drive_log()))
+
+    def hint(self) -> str:
+        """Say where the log belongs."""
+        return (
+            f"No drive log of {self.date}: {self.layout.drive_log()} is not there. Copy it from "
+            "the drive system; DL1 cannot be made without."
+        )
+
+
+class RunCatalogEntry(External):
+    """The source that a run was taken on."""
+
+    run_id = luigi.IntParameter()
+
+    def complete(self) -> bool:
+        """Whether the run catalogue has the run."""
+        night = self.night
+        return night is not None and self.run_id in night.sources
+
+    def hint(self) -> str:
+        """Say which table lacks the run."""
+        return (
+            f"The source of run {self.run_id:05d} is not known: {self.layout.run_catalog()} "
+            "does not list it. Add the run there; DL2 and DL3 cannot be made without."
+        )
+
+
+class CalibrationRun(External):
+    """A run of the night that the calibration is made of."""
+
+    run_type = luigi.Parameter(description="DRS4 or PEDCALIB")
+
+    def complete(self) -> bool:
+        """Whether the night has such a run."""
+        night = self.night
+        return night is not None and bool(night.summary.of_type(str(self.run_type)))
+
+    def hint(self) -> str:
+        """Say which run is missing."""
+        return (
+            f"No {self.run_type} run on {self.date} ({self.layout.run_summary()}): the data "
+            "cannot be calibrated."
+        )
+
+
+class RunSummary(NightProduct):
+    """Table of the runs of the night; one that is there is never written again."""
+
+    def requires(self) -> Any:
+        """Need any raw data."""
+        return self.sibling(RawData)
+
+    def output(self) -> luigi.LocalTarget:
+        """Return the table."""
+        return luigi.LocalTarget(str(self.layout.run_summary()))
+
+    def job(self) -> Job:
+        """Let lstchain list the raw files and guess what each run is."""
+        path = self.layout.run_summary()
+        argv = commands.run_summary(
+            self.settings.lstchain.run_summary,
+            self.layout.flat_date,
+            str(self.layout.r0_root()),
+            SCRATCH,
+            self.settings.lstchain.tcu_db,
+        )
+        return self.make_job(
+            argv, [Output(str(path), path.name, min_rows=1)], resource_class="calibration"
+        )
+
+
+def each_subrun(task: RunTask, product: type[SubrunTask], **parameters: Any) -> Iterator[Any]:
+    """Yield a product of each subrun of a run, or what tells how many subruns there are."""
+    night = task.night
+    if night is None:
+        yield task.sibling(RunSummary)
+        return
+    for subrun in night.summary.run(task.run_id).subruns:
+        yield task.sibling(product, run_id=task.run_id, subrun=subrun, **parameters)

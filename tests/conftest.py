@@ -1,0 +1,93 @@
+"""What all tests share: a night of stand-ins, a luigid, and the environment of the real tools."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.night import FakeNight
+
+REQUIRE_REAL = os.environ.get("LSTOSA_REQUIRE_REAL") == "1"
+
+
+def unavailable(reason: str) -> None:
+    """Skip a test that needs what this machine lacks; in CI that is a failure."""
+    if REQUIRE_REAL:
+        pytest.fail(f"{reason}, and LSTOSA_REQUIRE_REAL is set", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def tools_environment() -> Path:
+    """Directory of an environment with the real lstchain."""
+    name = os.environ.get("LSTOSA_TOOLS_ENVIRONMENT", "")
+    if not name or not (Path(name) / "bin" / "lstchain_data_r0_to_dl1").exists():
+        unavailable("LSTOSA_TOOLS_ENVIRONMENT names no environment with lstchain")
+    return Path(name)
+
+
+@pytest.fixture
+def make_night(tmp_path: Path) -> Callable[..., FakeNight]:
+    """Return a function that makes a night of stand-ins; keywords as of :class:`FakeNight`."""
+    made = 0
+
+    def make(**options: Any) -> FakeNight:
+        nonlocal made
+        made += 1
+        return FakeNight(tmp_path / f"night{made}", **options)
+
+    return make
+
+
+@pytest.fixture
+def fake_night(make_night: Callable[..., FakeNight]) -> FakeNight:
+    """Return a night of one DRS4, one PEDCALIB and two DATA runs of 2 and 3 subruns."""
+    return make_night()
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture
+def luigid(tmp_path: Path) -> Iterator[int]:
+    """Start a real luigid and return its port."""
+    port = free_port()
+    folder = tmp_path / "luigid"
+    folder.mkdir()
+    (folder / "luigi.cfg").write_text(
+        "[scheduler]\nstable_done_cooldown_secs = 0\n"
+        "retry_delay = 600\nworker_disconnect_delay = 5\n"
+    )
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                str(Path(sys.executable).with_name("luigid")),
+                "--address=127.0.0.1",
+                f"--port={port}",
+                f"--state-path={folder / 'state.pickle'}",
+            ],
+            env={**os.environ, "LUIGI_CONFIG_PATH": str(folder / "luigi.cfg")},
+            stdout=log,
+            stderr=log,
+        )
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            break
+        except OSError:
+            assert process.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < deadline, "luigid does not answer"
+            time.sleep(0.05)
+    yield port
+    process.terminate()
+    process.wait(10)

@@ -1,0 +1,236 @@
+"""A stand-in for every command of lstchain: takes the same options, leaves files of the same names.
+
+It lives in ``bin/`` of a made-up environment under the names of the real
+commands and uses the standard library only, so that a call takes milliseconds.
+What it does beyond that is told by ``control.json`` of that environment:
+``delay`` (seconds a call takes), ``fail`` (list of regular expressions; a call
+whose command line matches one prints ``message`` and ends with 1, leaving a
+half-made file as the real tools do), ``damage`` and ``omit`` (such lists; a
+call ends with 0 but leaves half a file, or none), ``hang`` (such a list; a call
+starts a process of its own and waits for it). Every call is noted in ``calls/``.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ENVIRONMENT = Path(__file__).resolve().parents[1]
+TEMPLATES = ENVIRONMENT / "templates"
+VERSION = "v0.12.3"
+
+
+def main() -> int:
+    name, arguments = Path(sys.argv[0]).name, sys.argv[1:]
+    control = json.loads((ENVIRONMENT / "control.json").read_text())
+    began = time.time()
+    delay = control.get("delay", 0)
+    time.sleep(delay.get(name, 0) if isinstance(delay, dict) else delay)
+    line = " ".join([name, *arguments])
+    told = {
+        what: any(re.search(pattern, line) for pattern in control.get(what, ()))
+        for what in ("fail", "damage", "omit", "hang")
+    }
+    failing = told["fail"]
+    if told["hang"]:
+        subprocess.run(["sleep", "300"], check=False)
+    options = parse(arguments)
+    made = TOOLS[name](options)
+    for path in made:
+        if failing or told["damage"]:  # half a file, as the real tools leave
+            path.write_bytes(path.read_bytes()[:100])
+        if told["omit"]:
+            path.unlink()
+    if failing:
+        print(control.get("message", "RuntimeError: told to fail"), file=sys.stderr)
+    times = {"began": began, "ended": time.time()}
+    note = {"name": name, "argv": arguments, "ok": not failing, **times}
+    aside = ENVIRONMENT / "calls" / f".{os.getpid()}"
+    aside.write_text(json.dumps(note))
+    aside.rename(ENVIRONMENT / "calls" / f"{began:.6f}-{os.getpid()}.json")
+    return 1 if failing else 0
+
+
+def parse(arguments: list[str]) -> dict[str, str]:
+    """Return options by name; ``-r 1`` and ``--run=1`` alike, flags as empty text."""
+    options: dict[str, str] = {}
+    words = list(arguments)
+    while words:
+        word = words.pop(0)
+        if word.startswith("--"):
+            key, _, value = word[2:].partition("=")
+            options[key] = value
+        elif word.startswith("-") and words:
+            options[word[1:]] = words.pop(0)
+        else:
+            raise SystemExit(f"unexpected argument {word}")
+    return options
+
+
+def put(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    suffix = ".fits.gz" if path.name.endswith(".fits.gz") else path.suffix
+    shutil.copyfile(TEMPLATES / f"template{suffix}", path)
+    return path
+
+
+def need(path: str) -> Path:
+    """Read an input to its end, as a real tool would."""
+    file = Path(path)
+    file.read_bytes()
+    return file
+
+
+def run_summary(o: dict[str, str]) -> list[Path]:
+    source = need(f"{o['r0-path']}/{o['date']}/runs.ecsv")
+    target = Path(o["output-dir"]) / f"RunSummary_{o['date']}.ecsv"
+    shutil.copyfile(source, target)
+    return [target]
+
+
+def night_of(o: dict[str, str]) -> str:
+    (file,) = Path(o["r0-dir"]).glob(f"*/LST-1.1.Run{int(o['r']):05d}.0000.fits.fz")
+    return file.parent.name
+
+
+def drs4(o: dict[str, str]) -> list[Path]:
+    root = Path(o["b"]) / "monitoring/PixelCalibration/Cat-A/drs4_baseline" / night_of(o) / VERSION
+    (root / "log").mkdir(parents=True, exist_ok=True)
+    return [put(root / f"drs4_pedestal.Run{int(o['r']):05d}.0000.h5")]
+
+
+def charge(o: dict[str, str]) -> list[Path]:
+    cat_a = Path(o["b"]) / "monitoring/PixelCalibration/Cat-A"
+    night = night_of(o)
+    need(str(cat_a / "drs4_baseline" / night / f"pro/drs4_pedestal.Run{int(o['p']):05d}.0000.h5"))
+    name = f"calibration_filters_{o['filters']}.Run{int(o['r']):05d}.0000"
+    root = cat_a / "calibration" / night / VERSION
+    return [put(root / f"log/{name}.pdf"), put(root / f"{name}.h5")]
+
+
+def r0_to_dl1(o: dict[str, str]) -> list[Path]:
+    for key in (
+        "pointing-file",
+        "run-summary-path",
+        "pedestal-file",
+        "calibration-file",
+        "time-calibration-file",
+        "systematic-correction-file",
+    ):
+        need(o[key])
+    part = need(o["input-file"]).name.removeprefix("LST-1.1.").removesuffix(".fits.fz")
+    out = Path(o["output-dir"])
+    return [
+        put(out / f"dl1_LST-1.{part}.h5"),
+        put(out / f"muons_LST-1.{part}.fits"),
+        put(out / f"interleaved/interleaved_LST-1.{part}.h5"),
+    ]
+
+
+def tailcuts(o: dict[str, str]) -> list[Path]:
+    run, out = f"{int(o['run']):05d}", Path(o["output-dir"])
+    out.mkdir(parents=True, exist_ok=True)
+    assert list(Path(o["input-dir"]).glob(f"dl1_LST-1.Run{run}.????.h5"))
+    log = out / f"log_find_tailcuts_Run{run}.log"
+    log.write_text("Additional NSB rate (over dark MC): 0.1300 p.e./ns\n")
+    config = out / f"dl1ab_Run{run}.json"
+    cuts = {"picture_thresh": 8, "boundary_thresh": 4}
+    config.write_text(json.dumps({"tailcuts_clean_with_pedestal_threshold": cuts}))
+    return [log, config]
+
+
+def cat_b(o: dict[str, str]) -> list[Path]:
+    root = Path(o["b"]) / "monitoring/PixelCalibration/Cat-B/calibration" / night_of(o) / VERSION
+    assert list(Path(o["interleaved-dir"]).rglob("interleaved_*.h5"))
+    return [put(root / f"cat_B_calibration_filters_{o['filters']}.Run{int(o['r']):05d}.h5")]
+
+
+def one_to_one(o: dict[str, str]) -> list[Path]:
+    need(o["input-file"])
+    return [put(Path(o["output-file"]))]
+
+
+def merge(o: dict[str, str]) -> list[Path]:
+    for file in sorted(Path(o["input-dir"]).glob(o["pattern"])):
+        need(str(file))
+    return [put(Path(o["output-file"]))]
+
+
+def check(o: dict[str, str]) -> list[Path]:
+    source, out = Path(o["input-file"]), Path(o["output-dir"])
+    if not source.name.startswith("datacheck"):
+        need(str(source))
+        return [put(out / f"datacheck_{source.name}")]
+    files = sorted(source.parent.glob(source.name))
+    if len(files) == 1:
+        return [put(out / f"{files[0].stem}.pdf")]
+    stem = files[0].name[: len("datacheck_dl1_LST-1.Run00000")]
+    return [put(source.parent / f"{stem}.h5"), put(out / f"{stem}.pdf")]
+
+
+def longterm(o: dict[str, str]) -> list[Path]:
+    assert list(Path(o["input-dir"]).glob("datacheck_dl1_LST-1.Run?????.h5"))
+    table = Path(o["output-file"])
+    return [put(table.with_suffix(suffix)) for suffix in (".log", ".html", ".h5")]
+
+
+def transparency(o: dict[str, str]) -> list[Path]:
+    return [put(Path(o["update-datacheck-file"]))]
+
+
+def train(o: dict[str, str]) -> list[Path]:
+    need(o["input-file-gamma"]), need(o["input-file-proton"])
+    names = ("reg_energy", "reg_disp_norm", "cls_disp_sign", "cls_gh")
+    return [put(Path(o["output-dir"]) / f"{name}.sav") for name in names]
+
+
+def dl2(o: dict[str, str]) -> list[Path]:
+    source = need(o["input-files"])
+    need(f"{o['path-models']}/reg_energy.sav")
+    return [put(Path(o["output-dir"]) / f"dl2{source.name.removeprefix('dl1')}")]
+
+
+def irf(o: dict[str, str]) -> list[Path]:
+    need(o["input-gamma-dl2"])
+    return [put(Path(o["output-irf-file"]))]
+
+
+def dl3(o: dict[str, str]) -> list[Path]:
+    source = need(o["input-dl2"])
+    need(f"{o['input-irf-path']}/{o['irf-file-pattern']}")
+    name = source.name.replace("dl2_", "dl3_").replace(".h5", ".fits.gz")
+    return [put(Path(o["output-dl3-path"]) / name)]
+
+
+def index(o: dict[str, str]) -> list[Path]:
+    assert list(Path(o["input-dl3-dir"]).glob(o["file-pattern"]))
+    out = Path(o["output-index-path"])
+    return [put(out / "hdu-index.fits.gz"), put(out / "obs-index.fits.gz")]
+
+
+TOOLS = {
+    "lstchain_create_run_summary": run_summary,
+    "onsite_create_drs4_pedestal_file": drs4,
+    "onsite_create_calibration_file": charge,
+    "onsite_create_cat_B_calibration_file": cat_b,
+    "lstchain_data_r0_to_dl1": r0_to_dl1,
+    "lstchain_find_tailcuts": tailcuts,
+    "lstchain_dl1ab": one_to_one,
+    "lstchain_check_dl1": check,
+    "lstchain_merge_hdf5_files": merge,
+    "lstchain_merge_muon_files": merge,
+    "lstchain_longterm_dl1_check": longterm,
+    "lstchain_cherenkov_transparency": transparency,
+    "lstchain_mc_trainpipe": train,
+    "lstchain_dl1_to_dl2": dl2,
+    "lstchain_create_irf_files": irf,
+    "lstchain_create_dl3_file": dl3,
+    "lstchain_create_dl3_index_files": index,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""The real night: ``make night`` as a newcomer types it, and copies of it to break."""
+
+import dataclasses
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+DATE, FLAT, PROD = "2024-03-02", "20240302", "v0.12.3"
+
+
+@dataclasses.dataclass(frozen=True)
+class MadeNight:
+    """What ``make night`` left."""
+
+    base: Path
+    printed: str
+
+
+def make_night() -> subprocess.CompletedProcess[str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(
+        ["make", "night"],
+        cwd=REPOSITORY,
+        env=kept,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def made_night(tools_environment: Path) -> Iterator[MadeNight]:
+    """Run ``make night`` in this checkout; it does nothing where the night is closed already."""
+    made = make_night()
+    assert made.returncode == 0, made.stdout
+    yield MadeNight(REPOSITORY / "demo", made.stdout)
+    subprocess.run(
+        [str(Path(sys.executable).with_name("lstosa")), "luigid", "--stop"],
+        cwd=REPOSITORY,
+        env={**os.environ, "LUIGI_CONFIG_PATH": "config/luigi.cfg"},
+        check=False,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Copy:
+    """A copy of the made night that a test may break."""
+
+    root: Path
+    environment: Path
+
+    @property
+    def base(self) -> Path:
+        return self.root / "base"
+
+    def command(self, task: str, *arguments: str) -> list[str]:
+        luigi = str(Path(sys.executable).with_name("luigi"))
+        words = [luigi, "--module", "lstosa_luigi", task, "--date", DATE]
+        return [*words, *arguments, "--local-scheduler"]
+
+    def variables(self) -> dict[str, str]:
+        return {**os.environ, "LUIGI_CONFIG_PATH": str(self.root / "luigi.cfg")}
+
+
+@pytest.fixture
+def night_copy(made_night: MadeNight, tools_environment: Path, tmp_path: Path) -> Copy:
+    """Copy the made night by hard links: products are replaced by renaming, never written into."""
+    copy = Copy(tmp_path, tools_environment)
+    subprocess.run(["cp", "-al", str(made_night.base), str(copy.base)], check=True)
+    text = (REPOSITORY / "config/luigi.cfg").read_text()
+    text = re.sub(r"^environment = .*$", f"environment = {tools_environment}", text, flags=re.M)
+    text = re.sub(r"\bdemo\b(?=/|$)", str(copy.base), text, flags=re.M)
+    (tmp_path / "luigi.cfg").write_text(text)
+    return copy

@@ -1,0 +1,152 @@
+"""Several commands at a time: one works on a night, and what two of them need is made once."""
+
+import datetime
+import os
+import re
+import socket
+import subprocess
+import time
+
+import pytest
+
+from tests.fakes.night import FakeNight
+from tests.test_night_kill import is_at_work, wait_until
+
+TINY = ((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 1))
+TWO = (*TINY, (4, "DATA", 1))
+
+
+def end(process: subprocess.Popen) -> tuple[int, str]:
+    output, _ = process.communicate(timeout=150)
+    return process.returncode, output
+
+
+@pytest.mark.parametrize("with_luigid", [False, pytest.param(True, marks=pytest.mark.luigid)])
+def test_of_two_identical_commands_one_works_and_the_other_says_who(
+    make_night, request: pytest.FixtureRequest, with_luigid: bool
+) -> None:
+    port = request.getfixturevalue("luigid") if with_luigid else 0
+    night = make_night(runs=TINY)
+    night.control(delay=0.2)
+    both = [night.start("CalibrateNight", port=port) for _ in range(2)]
+    ends = {process.pid: (*end(process), time.monotonic()) for process in both}
+    (winner,) = [pid for pid, (code, _, _) in ends.items() if code == 0]
+    (loser,) = [pid for pid in ends if pid != winner]
+    code, output, _ = ends[loser]
+    assert code == 10, output
+    (line,) = output.splitlines()
+    match = re.fullmatch(
+        r"CalibrateNight 2024-03-02 \(v0\.12\.3\) is being worked on by process (\d+) on (\S+) "
+        r"since (\S+)\.",
+        line,
+    )
+    assert match is not None, line
+    assert int(match[1]) == winner
+    assert match[2] == socket.gethostname()
+    since = datetime.datetime.fromisoformat(match[3])
+    assert abs((datetime.datetime.now(datetime.timezone.utc) - since).total_seconds()) < 300
+    assert set(night.made().values()) == {1}
+
+
+def test_a_second_command_learns_at_once_that_it_is_not_needed(make_night) -> None:
+    night = make_night(runs=TINY)
+    night.control(hang=["onsite_create_drs4"])
+    first = night.start()
+    wait_until(lambda: is_at_work(night, "sleep 300"))
+    second = night.luigi(timeout=30)
+    assert second.returncode == 10
+    assert f"by process {first.pid} on" in second.stdout
+    assert first.poll() is None
+    first.terminate()
+    assert end(first)[0] == 143
+    night.control()
+    assert night.luigi("CalibrateNight").returncode == 0, "the lock went with its holder"
+
+
+@pytest.mark.luigid
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("CalibrateNight",), ("NightlyClose",)),
+        (("CloseRun", "--run-id", "3"), ("CloseRun", "--run-id", "4")),
+        (("CloseRun", "--run-id", "3"), ("NightlyClose",)),
+    ],
+    ids=["calibration and night", "two runs", "run and night"],
+)
+def test_two_commands_make_each_product_once_and_both_end_well(
+    make_night, luigid: int, one: tuple[str, ...], other: tuple[str, ...]
+) -> None:
+    night = make_night(runs=TWO)
+    both = [night.start(*one, port=luigid), night.start(*other, port=luigid)]
+    for code, output in [end(process) for process in both]:
+        assert code == 0, output
+        assert "Traceback" not in output
+    assert set(night.made().values()) == {1}
+    assert night.leftovers() == []
+    calibrations = night.calls("onsite_create_calibration_file")
+    assert len(calibrations) == 1
+    if "NightlyClose" in other:
+        assert night.flag.is_file()
+
+
+@pytest.mark.luigid
+@pytest.mark.timeout(300)
+def test_if_one_of_two_commands_is_killed_the_other_makes_what_it_had_begun(
+    make_night, luigid: int
+) -> None:
+    night = make_night(runs=TINY)
+    night.control(hang=["onsite_create_calibration_file"])
+    first = night.start("CalibrateNight", port=luigid)
+    wait_until(lambda: is_at_work(night, "sleep 300"))
+    second = night.start("NightlyClose", port=luigid)
+    wait_until(lambda: list(night.base.glob("OSA/locks/NightlyClose*")))
+    time.sleep(2)  # so that it waits for what the first makes
+    night.control()
+    first.kill()
+    end(first)
+    code, output = end(second)
+    assert code == 0, output
+    assert night.flag.is_file()
+    assert set(night.made().values()) == {1}
+    assert night.leftovers() == []
+
+
+@pytest.mark.luigid
+@pytest.mark.timeout(300)
+def test_what_one_command_failed_to_make_is_tried_once_by_the_other(
+    make_night, luigid: int
+) -> None:
+    night = make_night(runs=TINY)
+    night.control(delay=0.3, fail=["onsite_create_calibration_file"])
+    both = [
+        night.start("CalibrateNight", port=luigid),
+        night.start("CloseRun", "--run-id", "3", port=luigid),
+    ]
+    for code, output in [end(process) for process in both]:
+        assert code == 30, output
+        assert "Traceback" not in output
+    assert 1 <= len(night.calls("onsite_create_calibration_file")) <= 2
+    assert night.leftovers() == []
+
+
+def test_the_lock_of_a_night_does_not_keep_another_night_waiting(make_night) -> None:
+    night, other = make_night(runs=TINY), make_night(runs=TINY[:2])
+    night.control(hang=["onsite_create_drs4"])
+    first = night.start()
+    wait_until(lambda: is_at_work(night, "sleep 300"))
+    result = other.luigi("CalibrateNight")
+    assert result.returncode == 0, result.stdout
+    first.terminate()
+    end(first)
+
+
+def test_processes_of_the_night_are_found_by_its_folder(fake_night: FakeNight) -> None:
+    """The measure of these modules, measured."""
+    assert fake_night.processes() == []
+    process = subprocess.Popen(["sleep", "60"], env={**os.environ, "N": str(fake_night.root)})
+    try:
+        wait_until(lambda: fake_night.processes() == ["sleep 60 "])
+    finally:
+        process.kill()
+        process.wait()
