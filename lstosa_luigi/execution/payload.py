@@ -110,9 +110,8 @@ def die_with_parent(number: int = signal.SIGKILL) -> None:
     _LIBC.prctl(PR_SET_PDEATHSIG, number)
 
 
-def _begin(parent: int, blocked: set[int]) -> None:
+def _begin(parent: int) -> None:
     """Do not outlive *parent*, not even if it went before it could be watched."""
-    signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
     die_with_parent()
     if os.getppid() != parent:
         os._exit(128 + signal.SIGKILL)
@@ -173,29 +172,28 @@ def _execute(job: Job, scratch: Path, attempt: int) -> None:
         file.flush()
         before = file.tell()
         # between its start and the wait for it nobody would know which command to end
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-        try:
-            child = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                cwd=scratch,
-                env={**os.environ, **job.environment},
-                start_new_session=True,
-                preexec_fn=functools.partial(_begin, os.getpid(), blocked),
-            )
-        except OSError as error:
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-            raise Failed(f"{argv[0]} cannot be started ({error.strerror})") from error
-        try:
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-            code = child.wait()
-        except BaseException:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-            raise
+        with _HeldSignals() as held:
+            try:
+                child = subprocess.Popen(
+                    argv,
+                    stdin=subprocess.DEVNULL,
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                    cwd=scratch,
+                    env={**os.environ, **job.environment},
+                    start_new_session=True,
+                    preexec_fn=functools.partial(_begin, os.getpid()),
+                )
+            except OSError as error:
+                raise Failed(f"{argv[0]} cannot be started ({error.strerror})") from error
+            try:
+                held.release()
+                code = child.wait()
+            except BaseException:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+                raise
     if code != 0:
         printed = last_lines(log, since=before)
         if shutil.disk_usage(scratch).free < ROOM_BYTES:  # then the log cannot tell either
@@ -259,3 +257,30 @@ def _signals_as_exceptions() -> Iterator[None]:
     finally:
         for number, handler in zip(ENDING, before, strict=True):
             signal.signal(number, handler)
+
+
+class _HeldSignals:
+    """Signals that end the job wait until they are released, then take effect.
+
+    They are noted, not blocked: a blocked one would go to another thread of the process.
+    """
+
+    def __enter__(self) -> _HeldSignals:
+        self._arrived: list[int] = []
+        self._before = {number: signal.signal(number, self._note) for number in ENDING}
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.release()
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self._arrived.append(number)
+
+    def release(self) -> None:
+        """Let the handlers have what arrived, and all that comes."""
+        before, self._before = self._before, {}
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        arrived, self._arrived = self._arrived, []
+        for held in arrived:
+            signal.raise_signal(held)

@@ -2,7 +2,10 @@
 
 import os
 import signal
+import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -301,3 +304,29 @@ def test_cancelled_job_ends_its_command_and_all_that_it_started(make_job, make_g
     assert nothing_is_left(job)
     assert all(ends(int(pid)) for pid in gate.hear())
     assert signal.getsignal(number) == before
+
+
+def test_signal_between_start_and_wait_ends_the_command_whatever_threads_there_are(
+    make_job, monkeypatch
+):
+    """A thread such as a progress bar's would take a signal that the main thread blocks."""
+    children, over = [], threading.Event()
+    thread = threading.Thread(target=over.wait, daemon=True)
+    thread.start()
+    popen = subprocess.Popen
+
+    def start_and_be_told_to_end(*args, **options):
+        children.append(popen(*args, **options))
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.1)  # a handler that runs now would leave nobody who knows the command
+        return children[-1]
+
+    monkeypatch.setattr(payload.subprocess, "Popen", start_and_be_told_to_end)
+    try:
+        record = payload.run(make_job("sleep 600"))
+    finally:
+        over.set()
+        thread.join()
+    assert record.state == "cancelled"
+    assert children[0].returncode == -signal.SIGKILL
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, [])
