@@ -12,12 +12,16 @@ __all__ = [
     "Settings",
     "execution",
     "forget",
+    "is_for_nights",
     "load",
+    "load_execution",
     "local",
     "lstchain",
     "mc",
     "paths",
     "production",
+    "read_section",
+    "section_values",
     "set_luigi_defaults",
 ]
 
@@ -25,6 +29,7 @@ import dataclasses
 import functools
 import os
 import string
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +182,7 @@ class execution(luigi.Config):  # noqa: N801
     """How products are made."""
 
     backend = luigi.ChoiceParameter(
-        default="local", choices=["local"], description="where commands run"
+        default="local", choices=["local", "slurm"], description="where commands run"
     )
 
 
@@ -284,12 +289,11 @@ def forget() -> None:
 
 @functools.lru_cache(maxsize=16)
 def _load(prod_id: str, _config_id: int) -> Settings:
-    sections = {section.__name__: _read(section) for section in SECTIONS}
+    sections = {section.__name__: read_section(section) for section in SECTIONS}
     wanted = prod_id or sections["production"].prod_id
-    overlay = _overlay(lstchain, f"lstchain.{wanted}") if wanted else {}
+    overlay = section_values(lstchain, f"lstchain.{wanted}") if wanted else {}
     tools = lstchain(**overlay) if overlay else sections["lstchain"]
-    if sections["local"].jobs < 1:
-        raise ConfigError(f"[local] jobs = {sections['local'].jobs}: must be at least 1")
+    execution_section, local_section = load_execution()
     if tools.environment and tools.command_prefix:
         raise ConfigError("[lstchain] environment and command_prefix are both set: choose one")
     if tools.environment and not Path(tools.environment).is_dir():
@@ -303,14 +307,39 @@ def _load(prod_id: str, _config_id: int) -> Settings:
         prod_id=wanted,
         lstchain=tools,
         mc=simulated,
-        execution=sections["execution"],
-        local=sections["local"],
+        execution=execution_section,
+        local=local_section,
     )
 
 
-def _read(section: type[luigi.Config]) -> Any:
-    """One section, with every key known and every value of the right type."""
-    _overlay(section, section.__name__)
+def is_for_nights() -> bool:
+    """Whether a base is configured: without one only tasks that belong to no night can run."""
+    return bool(luigi.configuration.get_config().get("paths", "base", ""))
+
+
+def load_execution() -> tuple[execution, local]:
+    """Read and check what tasks of any kind need, also those that belong to no night.
+
+    Raises
+    ------
+    ConfigError
+        For the first thing that is wrong.
+    """
+    backend, slots = read_section(execution), read_section(local)
+    if slots.jobs < 1:
+        raise ConfigError(f"[local] jobs = {slots.jobs}: must be at least 1")
+    return backend, slots
+
+
+def read_section(section: type[luigi.Config]) -> Any:
+    """Return one section, with every key known and every value of the right type.
+
+    Raises
+    ------
+    ConfigError
+        For the first thing that is wrong.
+    """
+    section_values(section, section.__name__)
     try:
         return section()
     except ValueError as error:  # the file is right, so it was typed on the command line
@@ -319,12 +348,33 @@ def _read(section: type[luigi.Config]) -> Any:
         raise ConfigError(f"--{section.__name__}-{key}: not a valid value ({reason})") from error
 
 
-def _overlay(section: type[luigi.Config], name: str) -> dict[str, Any]:
-    """Return the values that the configuration sets under the heading *name*, parsed."""
+def section_values(
+    section: type[luigi.Config], name: str, keys: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return the values that the configuration sets under the heading *name*, parsed.
+
+    Parameters
+    ----------
+    section : type
+        What the heading may hold.
+    name : str
+        The heading.
+    keys : collection of str
+        Only these of its keys; default: all.
+
+    Raises
+    ------
+    ConfigError
+        If a key is unknown or a value is of the wrong type.
+    """
     config = luigi.configuration.get_config()
     if not config.has_section(name):
         return {}
-    known = {key.lower(): (key, parameter) for key, parameter in section.get_params()}
+    known = {
+        key.lower(): (key, parameter)
+        for key, parameter in section.get_params()
+        if not keys or key in keys
+    }
     values = {}
     for option in config.options(name):
         if option in config.defaults() and option not in known:

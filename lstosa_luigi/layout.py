@@ -165,9 +165,13 @@ class Layout:
         """Where products of the night stay until they are whole."""
         return self.analysis() / ".scratch"
 
+    def arrays(self) -> Path:
+        """Manifests of job arrays, and the attempts that failed."""
+        return self.analysis() / "arrays"
+
     def written_aside(self) -> tuple[Path, ...]:
         """Directories in which a killed process may have left a file without its final name."""
-        return self.record("").parent, self.night_finished().parent
+        return self.record("").parent, self.arrays(), self.night_finished().parent
 
     def tailcuts_config(self, run: int) -> Path:
         """Cleaning settings found for a run."""

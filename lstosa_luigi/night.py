@@ -18,7 +18,7 @@ from luigi.task import flatten
 from lstosa_luigi.errors import InputError
 from lstosa_luigi.execution import files
 from lstosa_luigi.execution.lock import RootLock
-from lstosa_luigi.execution.task import JobTask
+from lstosa_luigi.execution.task import SlurmTask
 from lstosa_luigi.observation.night import (
     Cleaning,
     certain_model,
@@ -115,7 +115,7 @@ class CloseRun(Entry, RunTask):
             needs = [
                 need
                 for need in flatten(part.requires())
-                if isinstance(need, JobTask) and getattr(need, "run_id", None) == self.run_id
+                if isinstance(need, SlurmTask) and getattr(need, "run_id", None) == self.run_id
             ]
             yield from (need for need in needs if not need.complete())
             yield from self._gaps(needs, seen)

@@ -26,7 +26,7 @@ import lstosa_luigi
 from lstosa_luigi import config
 from lstosa_luigi.cli import VERBS
 from lstosa_luigi.errors import ExitCode
-from lstosa_luigi.execution.task import JobTask
+from lstosa_luigi.execution.task import SlurmTask
 from tests.conftest import free_port
 from tests.fakes.night import FakeNight
 
@@ -214,7 +214,7 @@ def test_exit_codes_are_listed_on_one_page_only() -> None:
 def test_table_of_products_lists_every_product() -> None:
     rows = table("reference/files.rst", "products")
     products = {
-        name for name in lstosa_luigi.__all__ if issubclass(getattr(lstosa_luigi, name), JobTask)
+        name for name in lstosa_luigi.__all__ if issubclass(getattr(lstosa_luigi, name), SlurmTask)
     }
     assert {row[0].strip("`") for row in rows} == products
     assert len(rows) == len(products)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["Backend", "Outcome"]
+__all__ = ["Backend", "Note", "Outcome"]
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from lstosa_luigi.execution.spec import Job
@@ -33,6 +33,8 @@ class Outcome:
         Elapsed time; 0 if there was nothing to do.
     size : int
         Bytes of the product.
+    title : str
+        The job's, in an operator's words.
     """
 
     name: str
@@ -43,19 +45,54 @@ class Outcome:
     began: float = 0.0
     seconds: float = 0.0
     size: int = 0
+    title: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Note:
+    """News of a job that goes on, or of the backend itself.
+
+    Parameters
+    ----------
+    name : str
+        The job's; empty if it is about none in particular.
+    text : str
+        One line.
+    is_quiet : bool
+        Whether it is only for the visualiser.
+    """
+
+    name: str
+    text: str
+    is_quiet: bool = False
 
 
 class Backend(Protocol):
     """Runs jobs somewhere. All methods return at once."""
 
-    def submit(self, jobs: Iterable[Job]) -> None:
-        """Take jobs over."""
+    takes_followers: bool
+    """Whether jobs may be given with others that go along with them."""
+
+    def submit(self, jobs: Iterable[Job], followers: Mapping[str, Sequence[Job]] = ...) -> None:
+        """Take jobs over.
+
+        Parameters
+        ----------
+        jobs : iterable of Job
+            What to do.
+        followers : mapping of str to sequence of Job
+            Name of a job to jobs that may be done right after it in the same place. Each has an
+            outcome of its own, but for failures while nobody has submitted it for itself.
+        """
 
     def poll(self) -> list[Outcome]:
         """Return the jobs that ended since the last call."""
 
-    def running(self) -> list[str]:
-        """Return the titles of the jobs at work."""
+    def notes(self) -> list[Note]:
+        """Return the news since the last call."""
 
-    def cancel(self) -> None:
-        """End all jobs, and leave nothing half-made."""
+    def running(self) -> list[str]:
+        """Return what is at work, in words."""
+
+    def cancel(self) -> str:
+        """End all jobs, or leave them alone if they can be taken up again; say which."""

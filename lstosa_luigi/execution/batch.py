@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["Batch", "Owner", "title_of"]
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import luigi
@@ -16,7 +16,7 @@ from lstosa_luigi.execution.backend import Outcome
 from lstosa_luigi.execution.causes import os_error
 from lstosa_luigi.execution.console import Console
 from lstosa_luigi.execution.spec import Job
-from lstosa_luigi.execution.task import JobTask
+from lstosa_luigi.execution.task import SlurmTask
 
 
 class Owner(Protocol):
@@ -24,10 +24,13 @@ class Owner(Protocol):
 
     console: Console
 
-    def take_apart(self, task: JobTask) -> Any:
+    def take_apart(self, task: SlurmTask) -> Any:
         """Let the members of a task report for themselves; return the task's own reporter."""
 
-    def submit(self, batch: Batch, jobs: list[Job]) -> None:
+    def wants(self, task: luigi.Task) -> bool:
+        """Whether a task may go along with another one."""
+
+    def submit(self, batch: Batch, jobs: list[Job], followers: Mapping[str, Sequence[Job]]) -> None:
         """Give jobs to the backend and remember whose they are."""
 
     def poll(self) -> None:
@@ -36,13 +39,13 @@ class Owner(Protocol):
     def cancel(self) -> None:
         """End all jobs."""
 
-    def report(self, member: JobTask, status: str, text: str) -> None:
+    def report(self, member: SlurmTask, status: str, text: str) -> None:
         """Tell the scheduler how a member of a batch ended."""
 
-    def plan_again(self, member: JobTask) -> None:
+    def plan_again(self, member: SlurmTask) -> None:
         """Tell the scheduler what a member of a merged task needs by now."""
 
-    def finish(self, task: JobTask, status: str, text: str, needs: Sequence[luigi.Task]) -> None:
+    def finish(self, task: SlurmTask, status: str, text: str, needs: Sequence[luigi.Task]) -> None:
         """Tell Luigi that a task ended, or what it needs before it can be run."""
 
 
@@ -55,11 +58,11 @@ class Batch:
     worker_timeout = None
     exitcode = 0
 
-    def __init__(self, worker: Owner, task: JobTask) -> None:
+    def __init__(self, worker: Owner, task: SlurmTask) -> None:
         self.worker = worker
         self.task = task
-        self.open: dict[str, JobTask] = {}
-        self.failures: list[tuple[JobTask, Outcome]] = []
+        self.open: dict[str, SlurmTask] = {}
+        self.failures: list[tuple[SlurmTask, Outcome]] = []
         self.total = 0
         self.needs: list[luigi.Task] = []
         self.finished = False
@@ -68,7 +71,8 @@ class Batch:
     def run(self) -> None:
         """Give the jobs of all members that lack their product to the backend."""
         self.status_reporter = self.worker.take_apart(self.task)
-        jobs = []
+        jobs: list[Job] = []
+        followers: dict[str, list[Job]] = {}
         members = self.task.members()
         self.total = len(members)
         for member in members:
@@ -81,10 +85,11 @@ class Batch:
             if job is not None:
                 self.open[job.name] = member
                 jobs.append(job)
-        self.worker.submit(self, jobs)
+                followers[job.name] = self._followers_of(member)
+        self.worker.submit(self, jobs, followers)
         self._close_if_over()
 
-    def _job_of(self, member: JobTask) -> Job | None:
+    def _job_of(self, member: SlurmTask) -> Job | None:
         """Return what is to be executed for a member, None if nothing is, or not yet."""
         if member.complete():
             self._report(member, DONE)
@@ -94,6 +99,20 @@ class Batch:
             self._postpone(member, lacking)
             return None
         return member.job()
+
+    def _followers_of(self, member: SlurmTask) -> list[Job]:
+        """Return the jobs of planned tasks that lack nothing but this member."""
+        jobs = []
+        for task in member.followers():
+            if not self.worker.wants(task) or task.complete():
+                continue
+            if all(need == member or need.complete() for need in task.deps()):
+                jobs.append(task.job())
+        return jobs
+
+    def tell(self, text: str) -> None:
+        """Show news of one of the jobs in the visualiser."""
+        self.status_reporter.update_status_message(text)
 
     def is_alive(self) -> bool:
         """Let the worker look at the backend, and say whether anything is open here."""
@@ -118,13 +137,13 @@ class Batch:
         """Cancel: the backend ends all jobs of this worker together."""
         self.worker.cancel()
 
-    def _postpone(self, member: JobTask, lacking: list[luigi.Task]) -> None:
+    def _postpone(self, member: SlurmTask, lacking: list[luigi.Task]) -> None:
         if member.task_id == self.task.task_id:
             self.needs = lacking
         else:
             self.worker.plan_again(member)
 
-    def _fail(self, member: JobTask, outcome: Outcome) -> None:
+    def _fail(self, member: SlurmTask, outcome: Outcome) -> None:
         self.worker.console.product(title_of(member), outcome)
         # reported at the end only: luigid ties the members of a batch together until then
         self.failures.append((member, outcome))
@@ -142,7 +161,7 @@ class Batch:
         status = FAILED if single else PENDING if self.needs else DONE
         self.worker.finish(self.task, status, "\n\n".join(texts), self.needs)
 
-    def _report(self, member: JobTask, status: str, text: str = "") -> None:
+    def _report(self, member: SlurmTask, status: str, text: str = "") -> None:
         if member.task_id != self.task.task_id:  # Luigi itself reports a task that is no batch
             self.worker.report(member, status, text)
 

@@ -6,7 +6,7 @@ lstosa's table of known errors.
 
 from __future__ import annotations
 
-__all__ = ["last_lines", "os_error", "why"]
+__all__ = ["is_permanent", "last_lines", "os_error", "why"]
 
 import re
 import signal
@@ -52,6 +52,9 @@ KNOWN = (
     (r"No such file or directory: '?([^'\n]+)'?", r"a file is missing: \1"),
     (r"ModuleNotFoundError: (.+)", r"the environment of the tools is incomplete: \1"),
 )
+PASSING = ("the disk is full", "not enough memory", "killed by", "exit code")
+"""What causes begin with that may be gone at the next try; all others would only come again."""
+
 _COMPILED = tuple((re.compile(pattern, re.IGNORECASE), advice) for pattern, advice in KNOWN)
 
 
@@ -75,6 +78,11 @@ def why(exit_code: int | None, signal_number: int | None, log: str) -> str:
         return f"killed by {signal.Signals(signal_number).name}"
     message = _exception_line(log)
     return f"exit code {exit_code}" + (f": {message}" if message else "")
+
+
+def is_permanent(cause: str) -> bool:
+    """Whether a command that failed for a cause of :func:`why` would only fail again."""
+    return not cause.startswith(PASSING)
 
 
 def os_error(error: OSError) -> str:

@@ -13,10 +13,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from lstosa_luigi.execution.backend import Outcome
+from lstosa_luigi.execution.backend import Note, Outcome
 from lstosa_luigi.execution.causes import last_lines, os_error
 from lstosa_luigi.execution.files import sweep
 from lstosa_luigi.execution.spec import Job
@@ -44,6 +44,8 @@ class LocalBackend:
         How many at a time.
     """
 
+    takes_followers = False  # here a job costs no waiting in a queue
+
     def __init__(self, slots: int) -> None:
         self._slots = slots
         self._waiting: list[tuple[int, int, Job]] = []
@@ -51,7 +53,7 @@ class LocalBackend:
         self._children: list[_Child] = []
         self._ended: list[Outcome] = []
 
-    def submit(self, jobs: Iterable[Job]) -> None:
+    def submit(self, jobs: Iterable[Job], _followers: Mapping[str, Sequence[Job]] = {}) -> None:
         """Take jobs over; they start as slots become free: by priority, then first come first."""
         for job in jobs:
             heapq.heappush(self._waiting, (-job.priority, next(self._submitted), job))
@@ -70,11 +72,15 @@ class LocalBackend:
         ended, self._ended = self._ended, []
         return ended
 
+    def notes(self) -> list[Note]:
+        """Return no news: what happens here is seen at once."""
+        return []
+
     def running(self) -> list[str]:
         """Return the titles of the jobs at work."""
         return [child.job.title for child in self._children]
 
-    def cancel(self) -> None:
+    def cancel(self) -> str:
         """End all jobs: each ends its command and removes its scratch folder."""
         self._waiting.clear()
         for child in self._children:
@@ -87,6 +93,7 @@ class LocalBackend:
                 child.process.kill()
                 child.process.wait()
         self._children.clear()
+        return "all commands are ended, nothing is half-made"
 
     def _fill(self) -> None:
         while self._waiting and len(self._children) < self._slots:

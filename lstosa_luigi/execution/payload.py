@@ -26,7 +26,7 @@ from pathlib import Path
 from types import FrameType
 
 from lstosa_luigi.execution import checks, files
-from lstosa_luigi.execution.causes import last_lines, os_error, why
+from lstosa_luigi.execution.causes import is_permanent, last_lines, os_error, why
 from lstosa_luigi.execution.record import Record, read_record, write_record
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
 
@@ -42,25 +42,39 @@ ROOM_BYTES = 500_000
 class Failed(Exception):
     """The product could not be made; the text says why."""
 
-    def __init__(self, cause: str, exit_code: int | None = None, signal_number: int | None = None):
+    def __init__(
+        self,
+        cause: str,
+        exit_code: int | None = None,
+        signal_number: int | None = None,
+        is_permanent: bool = False,
+    ):
         super().__init__(cause)
         self.exit_code = exit_code
         self.signal_number = signal_number
+        self.is_permanent = is_permanent
 
 
 class Cancelled(BaseException):
     """Somebody wants the job to end."""
 
 
-def run(job: Job) -> Record | None:
+def run(job: Job, job_id: str = "") -> Record | None:
     """Make a product, unless it is there already.
+
+    Parameters
+    ----------
+    job : Job
+        What to do.
+    job_id : str
+        What the backend calls this execution, if it has a name for it.
 
     Returns
     -------
     Record or None
         How it went, also written to ``job.record``; None if there was nothing to do.
     """
-    if _is_there(job):
+    if job.is_made():
         _make_links(job)
         return None
     attempt = _attempt(job)
@@ -68,16 +82,18 @@ def run(job: Job) -> Record | None:
     state, cause = "done", ""
     exit_code: int | None = 0
     signal_number: int | None = None
+    is_permanent = False
     with _signals_as_exceptions():
         try:
-            _make(job, attempt)
+            _make(job, attempt, job_id)
         except Failed as failure:
             state, cause = "failed", str(failure)
             exit_code, signal_number = failure.exit_code, failure.signal_number
+            is_permanent = failure.is_permanent
         except OSError as error:
             state, cause, exit_code = "failed", os_error(error), None
         except Cancelled:
-            if not _is_there(job):  # else it was only tidying up
+            if not job.is_made():  # else it was only tidying up
                 state, cause, exit_code = "cancelled", "cancelled before it was done", None
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     record = Record(
@@ -98,6 +114,8 @@ def run(job: Job) -> Record | None:
         signal=signal_number,
         cause=cause,
         log=job.log,
+        job_id=job_id,
+        is_permanent=is_permanent,
     )
     # a full disk must not hide the cause of the failure
     with contextlib.suppress(OSError, Cancelled), _signals_as_exceptions():
@@ -117,19 +135,16 @@ def _begin(parent: int) -> None:
         os._exit(128 + signal.SIGKILL)
 
 
-def _is_there(job: Job) -> bool:
-    return all(Path(output.path).exists() for output in job.outputs if output.required)
-
-
 def _attempt(job: Job) -> int:
     before = read_record(Path(job.record))
     return 1 if before is None else before.attempt + 1
 
 
-def _make(job: Job, attempt: int) -> None:
+def _make(job: Job, attempt: int, job_id: str) -> None:
     _check_inputs(job)
     root = Path(job.scratch)
-    scratch = root / files.scratch_name(f"{job.name}.{attempt}")
+    name = f"{job.name}.{attempt}.{job_id}" if job_id else f"{job.name}.{attempt}"
+    scratch = root / files.scratch_name(name)
     scratch.mkdir(parents=True)
     try:
         for name, file in job.staged.items():
@@ -154,12 +169,12 @@ def _check_inputs(job: Job) -> None:
     for name in (*job.inputs, *job.staged.values(), *job.copied.values()):
         path = Path(name)
         if not path.exists():
-            raise Failed(f"input {path} is missing")
+            raise Failed(f"input {path} is missing", is_permanent=True)
         if path.name.endswith(".fits.fz"):
             try:
                 checks.fits_rows(path)
             except checks.Damaged as damage:
-                raise Failed(f"raw file {damage}; copy it again") from damage
+                raise Failed(f"raw file {damage}; copy it again", is_permanent=True) from damage
 
 
 def _execute(job: Job, scratch: Path, attempt: int) -> None:
@@ -185,7 +200,8 @@ def _execute(job: Job, scratch: Path, attempt: int) -> None:
                     preexec_fn=functools.partial(_begin, os.getpid()),
                 )
             except OSError as error:
-                raise Failed(f"{argv[0]} cannot be started ({error.strerror})") from error
+                text = f"{argv[0]} cannot be started ({error.strerror})"
+                raise Failed(text, is_permanent=True) from error
             try:
                 held.release()
                 code = child.wait()
@@ -199,7 +215,8 @@ def _execute(job: Job, scratch: Path, attempt: int) -> None:
         if shutil.disk_usage(scratch).free < ROOM_BYTES:  # then the log cannot tell either
             printed += os.strerror(errno.ENOSPC)
         exit_code, signal_number = (code, None) if code > 0 else (None, -code)
-        raise Failed(why(exit_code, signal_number, printed), exit_code, signal_number)
+        cause = why(exit_code, signal_number, printed)
+        raise Failed(cause, exit_code, signal_number, is_permanent(cause))
 
 
 def _find(output: Output, scratch: Path, job: Job) -> Path | None:

@@ -45,6 +45,10 @@ class Record:
         For a failure: why, in one line; empty otherwise.
     log : str
         Output of the command.
+    job_id : str
+        The element of a job array that it was, as ``1234_5``; empty on this machine.
+    is_permanent : bool
+        Whether the failure would only happen again.
     """
 
     name: str
@@ -64,6 +68,8 @@ class Record:
     signal: int | None
     cause: str
     log: str
+    job_id: str = ""
+    is_permanent: bool = False
     schema_version: int = SCHEMA_VERSION
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["SCRATCH", "Job", "Output"]
 
 import dataclasses
+import os
 from typing import Any
 
 SCRATCH = "{scratch}"
@@ -47,6 +48,14 @@ class Job:
         Unique among all products of a production; also the name of log and record.
     title : str
         The product in an operator's words, for example ``DL1A 01807.0003``.
+    product : str
+        What kind of product it is, for example ``DL1A``.
+    unit : str
+        What it is of, as far as jobs of one array share it: the run, or the date.
+    index : int or None
+        Which of its unit it is: the subrun.
+    group : str
+        What it belongs to, in words that a job name can bear: telescope, night, production.
     argv : tuple of str
         Command; ``{scratch}`` in it is the directory in which the job works.
     outputs : tuple of Output
@@ -63,6 +72,8 @@ class Job:
         Variables to set for the command, beside the current ones.
     log, record, scratch : str
         Files for the command's output and for the record, and directory to work in.
+    arrays : str
+        Directory for manifests of job arrays, for backends that submit arrays.
     resource_class : str
         Which resources it needs, for backends that reserve them.
     priority : int
@@ -76,6 +87,11 @@ class Job:
     log: str
     record: str
     scratch: str
+    arrays: str = ""
+    product: str = ""
+    unit: str = ""
+    index: int | None = None
+    group: str = ""
     inputs: tuple[str, ...] = ()
     staged: dict[str, str] = dataclasses.field(default_factory=dict)
     copied: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -83,6 +99,10 @@ class Job:
     environment: dict[str, str] = dataclasses.field(default_factory=dict)
     resource_class: str = "data"
     priority: int = 0
+
+    def is_made(self) -> bool:
+        """Whether all outputs that must be there are."""
+        return all(os.path.exists(output.path) for output in self.outputs if output.required)  # noqa: PTH110 - called for thousands of jobs
 
     def to_json(self) -> dict[str, Any]:
         """Return the job as JSON can hold it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["BatchParameter", "JobTask"]
+__all__ = ["BatchParameter", "SlurmTask"]
 
 import abc
 from collections.abc import Iterable
@@ -31,23 +31,37 @@ def _join(values: Iterable[Any]) -> str:
     return ",".join(str(value) for value in values)
 
 
-class JobTask(luigi.Task):
+class SlurmTask(luigi.Task):
     """A task made by one command: it says what it needs, what it makes, and which command.
 
     Subclasses give :meth:`requires` and :meth:`output` as any Luigi task, and
     :meth:`job`. If :attr:`batch_key` names a :class:`BatchParameter`, luigid
     may merge tasks that differ only in it; :meth:`members` takes them apart
     again, and each keeps its own Target, state and error text.
+
+    A task may name in :attr:`follows` another that it has all parameters in common with: where
+    jobs have to queue, it is then done in the same job, if that is all it lacks.
     """
 
     batch_key: ClassVar[str | None] = None
+    follows: ClassVar[type[SlurmTask] | None] = None
     max_batch_size = MAX_BATCH
+    _following: ClassVar[tuple[type[SlurmTask], ...]] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "follows" in vars(cls) and cls.follows is not None:
+            cls.follows._following = (*cls.follows._following, cls)
 
     @abc.abstractmethod
     def job(self) -> Job:
         """Return the command of a single member, as data."""
 
-    def members(self) -> list[JobTask]:
+    def followers(self) -> list[SlurmTask]:
+        """Return the tasks that may be done right after this one, in the same job."""
+        return [self.clone(follower) for follower in self._following]
+
+    def members(self) -> list[SlurmTask]:
         """Return the single tasks that this one stands for."""
         if self.batch_key is None:
             return [self]

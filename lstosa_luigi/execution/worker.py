@@ -14,7 +14,7 @@ import logging
 import socket
 import time
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Protocol, cast, runtime_checkable
 
 import luigi
@@ -26,14 +26,14 @@ from luigi.task_status import BATCH_RUNNING, DONE, FAILED, PENDING, RUNNING
 from lstosa_luigi import config
 from lstosa_luigi.errors import LstosaError
 from lstosa_luigi.execution.backend import Backend
+from lstosa_luigi.execution.backends import make_backend
 from lstosa_luigi.execution.batch import Batch, title_of
 from lstosa_luigi.execution.causes import os_error
 from lstosa_luigi.execution.console import Console
-from lstosa_luigi.execution.local import LocalBackend
 from lstosa_luigi.execution.lock import Held, RootLock
 from lstosa_luigi.execution.signals import exit_code_of, name_of, raise_at_end
 from lstosa_luigi.execution.spec import Job
-from lstosa_luigi.execution.task import JobTask
+from lstosa_luigi.execution.task import SlurmTask
 
 logger = logging.getLogger("luigi-interface")
 
@@ -81,6 +81,7 @@ class JobWorker(luigi.worker.Worker):
         self._asked_for_others = 0.0
         self._elsewhere = True
         self._last_look = False
+        self._farewell = ""
 
     # --- Luigi's interface -----------------------------------------------------------------
 
@@ -117,11 +118,9 @@ class JobWorker(luigi.worker.Worker):
     def __exit__(self, *exception: Any) -> Literal[False]:
         interrupt = exception[1] if isinstance(exception[1], KeyboardInterrupt) else None
         try:
-            self.backend.cancel()
+            self.cancel()
             if interrupt is not None:
-                self.console.say(
-                    f"{name_of(interrupt)}: all commands are ended, nothing is half-made."
-                )
+                self.console.say(f"{name_of(interrupt)}: {self._farewell}.")
             super().__exit__(*exception)
         finally:
             self.console.close()
@@ -146,7 +145,7 @@ class JobWorker(luigi.worker.Worker):
         self.console.say(f"NOT PLANNED  {title_of(task)}: {text if known else tb}")
 
     def _create_task_process(self, task: luigi.Task) -> Any:
-        if isinstance(task, JobTask):
+        if isinstance(task, SlurmTask):
             return Batch(self, task)
         process = super()._create_task_process(task)
         # what is not a job is over in no time: a process for it would cost more
@@ -158,7 +157,7 @@ class JobWorker(luigi.worker.Worker):
     def _add_task(self, *args: Any, **kwargs: Any) -> None:
         self._news = True
         task = self._scheduled_tasks.get(kwargs["task_id"])
-        if kwargs["status"] == PENDING and isinstance(task, JobTask):
+        if kwargs["status"] == PENDING and isinstance(task, SlurmTask):
             self._expected.add(task.task_id)
         super()._add_task(*args, **kwargs)
 
@@ -192,28 +191,41 @@ class JobWorker(luigi.worker.Worker):
 
     # --- jobs ------------------------------------------------------------------------------
 
-    def take_apart(self, task: JobTask) -> Any:
+    def take_apart(self, task: SlurmTask) -> Any:
         """Let the members of a task report for themselves, which Luigi would do all at once."""
         self._batch_running_tasks.pop(task.task_id, None)
         return luigi.worker.TaskStatusReporter(self._scheduler, task.task_id, self._id, None)
 
-    def submit(self, batch: Batch, jobs: list[Job]) -> None:
+    def wants(self, task: luigi.Task) -> bool:
+        """Whether a task may go along with another one: it is planned, and takes part here."""
+        return self.backend.takes_followers and task.task_id in self._scheduled_tasks
+
+    def submit(self, batch: Batch, jobs: list[Job], followers: Mapping[str, Sequence[Job]]) -> None:
         """Give jobs to the backend and remember whose they are."""
         self._batches.update({job.name: batch for job in jobs})
-        self.backend.submit(jobs)
+        self.backend.submit(jobs, followers)
         self.console.expect(len(self._expected))
 
     def poll(self) -> None:
-        """Hand the outcomes of ended jobs to their batches."""
+        """Hand the outcomes of ended jobs to their batches, and say what is new."""
         for outcome in self.backend.poll():
-            self._batches.pop(outcome.name).take(outcome)
+            batch = self._batches.pop(outcome.name, None)
+            if batch is not None:
+                batch.take(outcome)
+            elif outcome.done:  # it went along with another job, before its own turn came
+                self.console.product(outcome.title, outcome)
+        for note in self.backend.notes():
+            if not note.is_quiet:
+                self.console.say(note.text)
+            if note.name in self._batches:
+                self._batches[note.name].tell(note.text)
         self.console.at_work(self.backend.running())
 
     def cancel(self) -> None:
-        """End all jobs."""
-        self.backend.cancel()
+        """End all jobs, or leave them, as the backend does."""
+        self._farewell = self.backend.cancel()
 
-    def report(self, member: JobTask, status: str, text: str) -> None:
+    def report(self, member: SlurmTask, status: str, text: str) -> None:
         """Tell luigid how a member of a batch ended."""
         self._add_task_history.append((member, status, True))
         self._news = True
@@ -231,12 +243,12 @@ class JobWorker(luigi.worker.Worker):
             retry_policy_dict=luigi.worker._get_retry_policy_dict(member),
         )
 
-    def plan_again(self, member: JobTask) -> None:
+    def plan_again(self, member: SlurmTask) -> None:
         """Take a member out of its batch, and plan it with what it needs by now."""
         self._scheduler.add_task(worker=self._id, task_id=member.task_id, status=FAILED)
         super().add(member)
 
-    def finish(self, task: JobTask, status: str, text: str, needs: Sequence[luigi.Task]) -> None:
+    def finish(self, task: SlurmTask, status: str, text: str, needs: Sequence[luigi.Task]) -> None:
         """Tell Luigi that a task ended, or what it needs before it can be run."""
         new = [(need.task_module, need.task_family, need.to_str_params()) for need in needs]
         self._task_result_queue.put((task.task_id, status, text, [], new))
@@ -313,7 +325,7 @@ def _is_there(task: luigi.Task) -> bool:
 
 def _is_merged(task: luigi.Task) -> bool:
     """Whether luigid made the task of several, which speak for themselves."""
-    return isinstance(task, JobTask) and len(task.members()) > 1
+    return isinstance(task, SlurmTask) and len(task.members()) > 1
 
 
 class WorkerFactory(luigi.interface._WorkerSchedulerFactory):
@@ -341,18 +353,20 @@ class WorkerFactory(luigi.interface._WorkerSchedulerFactory):
         self, scheduler: Any, worker_processes: int, assistant: bool = False
     ) -> luigi.worker.Worker:
         """Return a worker whose id is its root task, so that a new one gets its tasks back."""
-        settings = config.load()
         parser = CmdlineParser.get_instance()
         root = parser.get_task_obj() if parser is not None else None
+        if config.is_for_nights() or hasattr(root, "settings"):
+            config.load()
+        backend, wait_interval = make_backend()
         return JobWorker(
-            LocalBackend(settings.local.jobs),
+            backend,
             Console(),
             scheduler=scheduler,
             # only what is locked may take over what another process of the same name had in hand
             worker_id=root.task_id if isinstance(root, Root) else None,
             worker_processes=BATCHES,
             assistant=assistant,
-            wait_interval=settings.local.poll_interval,
+            wait_interval=wait_interval,
             wait_jitter=0.0,
         )
 

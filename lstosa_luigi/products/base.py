@@ -17,7 +17,7 @@ from lstosa_luigi import config
 from lstosa_luigi.errors import InputError, UsageError
 from lstosa_luigi.execution.environment import Tools, find_tools
 from lstosa_luigi.execution.spec import Job, Output
-from lstosa_luigi.execution.task import BatchParameter, JobTask
+from lstosa_luigi.execution.task import BatchParameter, SlurmTask
 from lstosa_luigi.layout import Layout
 from lstosa_luigi.observation.night import Night, read_night
 
@@ -110,7 +110,7 @@ class NightTask(luigi.Task):
         return task(date=self.date, telescope=self.telescope, prod_id=self.prod_id, **parameters)
 
 
-class NightProduct(NightTask, JobTask):
+class NightProduct(NightTask, SlurmTask):
     """A product of a night, made by one command."""
 
     @property
@@ -122,6 +122,16 @@ class NightProduct(NightTask, JobTask):
     def title(self) -> str:
         """The product in an operator's words."""
         return f"{self.task_family} {self.unit}"
+
+    @property
+    def job_unit(self) -> str:
+        """What the jobs of one array have in common."""
+        return self.unit
+
+    @property
+    def job_index(self) -> int | None:
+        """Which one of an array the job is, if it has a number."""
+        return None
 
     def targets(self, outputs: Mapping[str, Path]) -> dict[str, luigi.LocalTarget]:
         """Return files as Targets."""
@@ -154,6 +164,11 @@ class NightProduct(NightTask, JobTask):
             log=str(self.layout.log(name)),
             record=str(self.layout.record(name)),
             scratch=str(self.layout.scratch()),
+            arrays=str(self.layout.arrays()),
+            product=str(self.task_family),
+            unit=self.job_unit,
+            index=self.job_index,
+            group=f"{self.telescope}-{self.layout.flat_date}-{self.prod_id}",
             resource_class=resource_class,
             priority=self.priority,
         )
@@ -185,6 +200,16 @@ class SubrunTask(RunTask):
     def unit(self) -> str:
         """The subrun as it stands in file names."""
         return f"Run{self.run_id:05d}.{self.number:04d}"
+
+    @property
+    def job_unit(self) -> str:
+        """The run: its subruns form an array."""
+        return f"Run{self.run_id:05d}"
+
+    @property
+    def job_index(self) -> int | None:
+        """The subrun as a number."""
+        return self.number
 
 
 class External(NightTask, luigi.ExternalTask):

@@ -22,6 +22,7 @@ COSMICS = "/dl1datacheck/cosmics"
 class DL1Check(CleanedSubrun):
     """Datacheck of a subrun."""
 
+    follows = DL1B
     priority = FIRST + 1
 
     def requires(self) -> Any:

@@ -1,0 +1,334 @@
+"""The job arrays of this user: what the queue shows of them, and how new ones are submitted.
+
+The queue is the state. A manifest is on disk before sbatch is called, under the name of the job, so
+that whoever sees the job in the queue knows what it makes; nothing else is remembered.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Array", "Arrays", "Element", "Found"]
+
+import dataclasses
+import itertools
+import logging
+import os
+import re
+import sys
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from lstosa_luigi.execution.slurm import manifest as manifests
+from lstosa_luigi.execution.slurm.client import Limits, Refused, Slurm
+from lstosa_luigi.execution.slurm.manifest import Manifest
+from lstosa_luigi.execution.slurm.options import Options, Resources
+from lstosa_luigi.execution.slurm.parse import ElementId, QueueRow, Refusal
+from lstosa_luigi.execution.slurm.script import batch_script, log_pattern
+from lstosa_luigi.execution.spec import Job
+
+logger = logging.getLogger("luigi-interface")
+
+PROGRAM = Path(__file__).with_name("element.py")
+
+
+@dataclasses.dataclass
+class Array:
+    """A job array.
+
+    Parameters
+    ----------
+    name : str
+        Of the job and of its manifest.
+    directory : Path
+        Where the manifest is.
+    written : float
+        When the manifest was written, in seconds since the epoch.
+    number : int or None
+        Job id; None as long as it is not known whether Slurm took the job.
+    """
+
+    name: str
+    directory: Path
+    written: float
+    number: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Element:
+    """What one element of an array is to make: a job, and those that follow it."""
+
+    jobs: list[Job]
+    tries: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """A job that is under way already, whoever submitted it."""
+
+    array: Array
+    index: int
+    resources: Resources
+    tries: int
+    is_first: bool
+    """Whether the element begins with it; if not, it follows another one."""
+
+
+class Arrays:
+    """All arrays that this client submitted or came upon.
+
+    Parameters
+    ----------
+    slurm : Slurm
+        The cluster.
+    options : Options
+        The configuration.
+    clock : callable
+        Returns seconds since the epoch.
+    """
+
+    def __init__(self, slurm: Slurm, options: Options, clock: Callable[[], float]) -> None:
+        self._slurm = slurm
+        self._options = options
+        self._clock = clock
+        self._queue: dict[str, dict[int, QueueRow]] = {}
+        self._arrays: dict[str, Array] = {}
+        self._found: dict[str, Found] = {}
+        self._foreign: set[str] = set()
+        self._folders: dict[Path, bool] = {}
+        self._limits: Limits | None = None
+        self._at_most = sys.maxsize
+        self.has_looked = False
+
+    # --- the queue -------------------------------------------------------------------------
+
+    def watch(self, directory: Path) -> None:
+        """Look for manifests in a directory, too."""
+        if directory not in self._folders:
+            self._folders[directory] = False
+            self._foreign.clear()
+            if self.has_looked:
+                self._come_upon()
+
+    def look(self) -> None:
+        """Ask for the queue: one call for all arrays.
+
+        Raises
+        ------
+        Away
+            If Slurm does not answer; then everything stays as it was.
+        """
+        queue: dict[str, dict[int, QueueRow]] = {}
+        start = f"{self._options.common.prefix}-"
+        for row in self._slurm.queue():
+            if row.name.startswith(start):
+                queue.setdefault(row.name, {})[row.element.index] = row
+        self._queue = queue
+        self.has_looked = True
+        for name in self._arrays.keys() & queue.keys():
+            if self._arrays[name].number is None:  # sbatch did not answer, but it had worked
+                self._arrays[name].number = next(iter(queue[name].values())).element.array
+        self._come_upon()
+
+    def row(self, array: Array, index: int) -> QueueRow | None:
+        """Return what the queue shows of an element; None if it is not there."""
+        return self._queue.get(array.name, {}).get(index)
+
+    def is_young(self, array: Array) -> bool:
+        """Whether an array may still appear in the queue."""
+        grace = self._options.common.grace
+        return array.number is None and self._clock() - array.written < grace
+
+    def find(self, job: Job) -> Found | None:
+        """Return the element that makes a product, if there is one that is not over."""
+        found = self._found.get(job.record)
+        if found is None:
+            return None
+        if self.row(found.array, found.index) is None and not self.is_young(found.array):
+            del self._found[job.record]
+            return None
+        return found
+
+    def forget(self, array: Array) -> None:
+        """Give up an array that never appeared; should it come late, it is cancelled."""
+        self._slurm.cancel_named(array.name)
+        self._arrays.pop(array.name, None)
+
+    def _come_upon(self) -> None:
+        """Read the manifests of arrays that others submitted, or a client before this one."""
+        fresh = self._queue.keys() - self._arrays.keys() - self._foreign
+        for directory, is_known in list(self._folders.items()):
+            names = set(fresh)
+            if not is_known:  # a client may have died before its sbatch was done
+                self._folders[directory] = True
+                names |= self._young_names(directory) - self._arrays.keys()
+            for name in names:
+                self._take_up(directory, name)
+        self._foreign |= fresh - self._arrays.keys()
+
+    def _young_names(self, directory: Path) -> set[str]:
+        oldest = self._clock() - self._options.common.grace
+        try:
+            entries = list(os.scandir(directory))
+        except OSError:
+            return set()
+        return {
+            entry.name.removesuffix(manifests.SUFFIX)
+            for entry in entries
+            if entry.name.startswith(f"{self._options.common.prefix}-")
+            and entry.name.endswith(manifests.SUFFIX)
+            and entry.stat().st_mtime > oldest
+        }
+
+    def _take_up(self, directory: Path, name: str) -> None:
+        path = directory / f"{name}{manifests.SUFFIX}"
+        try:
+            manifest = manifests.read_manifest(path)
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, KeyError) as error:
+            logger.warning("%s cannot be read (%s): its jobs are not known", path, error)
+            return
+        rows = self._queue.get(name, {})
+        number = next(iter(rows.values())).element.array if rows else None
+        array = Array(name, directory, manifest.written, number)
+        self._arrays[name] = array
+        resources = Resources.from_json(manifest.resources)
+        for index, jobs in manifest.elements.items():
+            for i, job in enumerate(jobs):
+                tries = manifest.tries.get(job.name, 0)
+                self._found[job.record] = Found(array, index, resources, tries, i == 0)
+
+    # --- new arrays ------------------------------------------------------------------------
+
+    def limits(self) -> Limits:
+        """Return what the cluster allows; asked for once."""
+        if self._limits is None:
+            self._limits = self._slurm.limits()
+        return self._limits
+
+    def longest(self, partition: str) -> float:
+        """Return the longest time in seconds that a job may have in one of some partitions."""
+        limits = self.limits().seconds
+        asked = [name for name in partition.split(",") if name] or list(limits)
+        return max((limits.get(name, float("inf")) for name in asked), default=float("inf"))
+
+    def submit(
+        self, elements: Sequence[Element], resources: Resources
+    ) -> tuple[list[tuple[Array, list[int]]], Refused | None]:
+        """Submit elements of one kind as one array, or as several if so many are not allowed.
+
+        Returns
+        -------
+        placed : list of (Array, list of int)
+            Arrays and the indices of the elements, in the order of *elements*.
+        refusal : Refused or None
+            Why the elements after these were not taken.
+
+        Raises
+        ------
+        Away
+            If Slurm does not answer.
+        """
+        size = self.limits().array_size
+        placed: list[tuple[Array, list[int]]] = []
+        rest = list(elements)
+        while rest:
+            chunk = rest[: min(self._at_most, size)]
+            try:
+                placed.append(self._submit_array(chunk, resources, size))
+            except Refused as refusal:
+                if refusal.kind is Refusal.LIMIT and len(chunk) > 1:
+                    self._at_most = len(chunk) // 2
+                    continue
+                return placed, refusal
+            rest = rest[len(chunk) :]
+            if self._at_most < sys.maxsize:
+                self._at_most *= 2
+        return placed, None
+
+    def _submit_array(
+        self, elements: Sequence[Element], resources: Resources, size: int
+    ) -> tuple[Array, list[int]]:
+        first = elements[0].jobs[0]
+        units = list(dict.fromkeys(element.jobs[0].unit for element in elements))
+        indices = _indices([element.jobs[0] for element in elements], size)
+        what = f"{first.product}-{units[0]}" + (f"+{len(units) - 1}" if units[1:] else "")
+        prefix = self._options.common.prefix
+        words = "-".join(filter(None, (prefix, first.group, what, uuid.uuid4().hex[:8])))
+        name = re.sub(r"[^\w.+-]+", "_", words)  # it is a file name, too
+        title = f"{what.replace('-', ' ')}, {first.group}"
+        directory = Path(first.arrays)
+        array = Array(name, directory, self._clock())
+        tries = {element.jobs[0].name: element.tries for element in elements if element.tries}
+        path = manifests.write_manifest(
+            directory,
+            Manifest(
+                name,
+                title,
+                array.written,
+                resources.to_json(),
+                dict(zip(indices, (element.jobs for element in elements), strict=True)),
+                tries,
+            ),
+        )
+        log = Path(first.log)
+        log.parent.mkdir(parents=True, exist_ok=True)  # without it Slurm starts nothing
+        script = batch_script(
+            command=[sys.executable, *_START, str(PROGRAM), str(path)],
+            indices=indices,
+            resources=resources,
+            chdir=str(log.parent),
+            log=log_pattern(log.parent, f"{units[0]}_{first.product}"),
+            comment=title,
+            export=self._options.common.export,
+        )
+        try:
+            array.number = self._slurm.submit(script, name)
+        except Refused as refusal:
+            if refusal.kind is not Refusal.UNCERTAIN:
+                path.unlink()
+                raise
+            logger.warning("%s: %s; the queue will tell whether it was taken", name, refusal)
+        self._arrays[name] = array
+        for index, element in zip(indices, elements, strict=True):
+            for i, job in enumerate(element.jobs):
+                found = Found(array, index, resources, element.tries, i == 0)
+                self._found[job.record] = found
+        return array, indices
+
+    def cancel(self, elements: Iterable[ElementId]) -> None:
+        """Cancel elements.
+
+        Raises
+        ------
+        Away
+            If Slurm does not answer.
+        """
+        by_array = itertools.groupby(sorted(elements), key=lambda element: element.array)
+        names = []
+        for number, group in by_array:
+            mine = {element.index for element in group}
+            live = {
+                row.element.index
+                for rows in self._queue.values()
+                for row in rows.values()
+                if row.element.array == number
+            }
+            # one word for a whole array: a command line has its limits
+            names += [str(number)] if live <= mine else [f"{number}_{i}" for i in sorted(mine)]
+        if names:
+            self._slurm.cancel(names)
+
+
+_START = ("-I",)
+"""Options of Python for elements: nothing from the user's environment is imported."""
+
+
+def _indices(jobs: Sequence[Job], size: int) -> list[int]:
+    """Return array indices: subrun numbers where these can be told apart, else from 0 on."""
+    numbers = [job.index for job in jobs]
+    known = [number for number in numbers if number is not None and 0 <= number < size]
+    one_unit = len({job.unit for job in jobs}) == 1
+    if one_unit and len(set(known)) == len(jobs):
+        return known
+    return list(range(len(jobs)))

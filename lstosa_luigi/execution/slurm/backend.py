@@ -1,0 +1,470 @@
+"""The Slurm backend: jobs become arrays, the queue tells of ends, failures lead to new tries."""
+
+from __future__ import annotations
+
+__all__ = ["SlurmBackend"]
+
+import collections
+import dataclasses
+import datetime
+import shutil
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from lstosa_luigi.execution.backend import Note, Outcome
+from lstosa_luigi.execution.causes import last_lines
+from lstosa_luigi.execution.record import Record, read_record
+from lstosa_luigi.execution.slurm import journal
+from lstosa_luigi.execution.slurm.arrays import Array, Arrays, Element
+from lstosa_luigi.execution.slurm.client import Away, Refused, Slurm
+from lstosa_luigi.execution.slurm.manifest import element_log
+from lstosa_luigi.execution.slurm.options import Options, Resources
+from lstosa_luigi.execution.slurm.parse import (
+    PENDING,
+    Accounting,
+    ElementId,
+    Refusal,
+)
+from lstosa_luigi.execution.slurm.policy import (
+    HOPELESS,
+    Cause,
+    Decision,
+    End,
+    Faults,
+    decide,
+    end_of,
+)
+from lstosa_luigi.execution.spec import Job
+
+DETAIL_LINES = 8
+LAG_S = 15.0
+"""How far accounting may lag behind the queue before a job's own record is believed (seen: 6 s)."""
+COMPLETING = "COMPLETING"
+
+
+@dataclasses.dataclass
+class _Member:
+    """A job whose product is not there yet."""
+
+    job: Job
+    resources: Resources
+    followers: Sequence[Job] = ()
+    faults: Faults = Faults()  # noqa: RUF009 - frozen
+    not_before: float = 0.0
+    array: Array | None = None
+    index: int = -1
+    state: str = "waiting"
+    gone_since: float | None = None
+    is_along: bool = False
+    """Whether it only goes along with another job; nobody asked for it yet."""
+
+    @property
+    def element(self) -> ElementId | None:
+        """Where it is made, if Slurm is known to have it."""
+        if self.array is None or self.array.number is None:
+            return None
+        return ElementId(self.array.number, self.index)
+
+    def log(self) -> str:
+        """Return the log of its last execution."""
+        return self.job.log if self.element is None else element_log(self.job, self.element)
+
+
+class SlurmBackend:
+    """Runs jobs as elements of job arrays.
+
+    Parameters
+    ----------
+    slurm : Slurm
+        The cluster.
+    options : Options
+        The configuration.
+    clock : callable
+        Returns seconds since the epoch.
+    """
+
+    takes_followers = True
+
+    def __init__(
+        self, slurm: Slurm, options: Options, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._slurm = slurm
+        self._options = options
+        self._clock = clock
+        self._arrays = Arrays(slurm, options, clock)
+        self._members: dict[str, _Member] = {}
+        self._waiting: dict[str, _Member] = {}
+        self._faults: dict[str, Faults] = {}
+        self._grown: dict[str, Resources] = {}
+        self._read_journals: set[Path] = set()
+        self._looked_at = float("-inf")
+        self._is_blocked = False
+        self._ended: list[Outcome] = []
+        self._notes: list[Note] = []
+        self._said: dict[str, str] = {}
+        self._summary: list[str] = []
+
+    # --- what the worker asks --------------------------------------------------------------
+
+    def submit(self, jobs: Iterable[Job], followers: Mapping[str, Sequence[Job]] = {}) -> None:
+        """Take jobs over; they are submitted at the next :meth:`poll`, with those of their kind."""
+        for job in jobs:
+            member = self._members.get(job.record)
+            if member is not None:  # it went along with another one
+                member.is_along = False
+                continue
+            self._prepare(Path(job.arrays))
+            member = self._member(job)
+            member.followers = followers.get(job.name, ())
+            self._members[job.record] = self._waiting[job.record] = member
+
+    def poll(self) -> list[Outcome]:
+        """Look at the queue if it is time to, submit what waits, and return what ended."""
+        now = self._clock()
+        if now - self._looked_at >= self._options.common.poll_interval:
+            self._looked_at = now
+            try:
+                self._arrays.look()
+                self._said.pop("squeue", None)
+                self._is_blocked = False
+                self._observe(now)
+            except Away as away:
+                self._say_once("squeue", f"Slurm does not answer, waiting for it: {away}")
+        if self._waiting and self._arrays.has_looked and not self._is_blocked:
+            try:
+                self._place(now)
+            except Away as away:
+                self._is_blocked = True
+                self._say_once("squeue", f"Slurm does not answer, waiting for it: {away}")
+        ended, self._ended = self._ended, []
+        return ended
+
+    def notes(self) -> list[Note]:
+        """Return what people should know, since the last call."""
+        notes, self._notes = self._notes, []
+        return notes
+
+    def running(self) -> list[str]:
+        """Return how many jobs are in which state."""
+        return self._summary
+
+    def cancel(self) -> str:
+        """End all jobs, or leave them to the next client, as the configuration says."""
+        live = [m.element for m in self._members.values() if m.element is not None]
+        if not live:
+            return "no job is left"
+        if self._options.common.on_exit == "keep":
+            return f"{_jobs(len(live))} on Slurm go on; the same command takes them up again"
+        try:
+            self._arrays.cancel(live)
+        except Away as away:
+            return f"{_jobs(len(live))} on Slurm could not be cancelled: {away}"
+        return f"{_jobs(len(live))} on Slurm are cancelled"
+
+    # --- what the queue shows --------------------------------------------------------------
+
+    def _observe(self, now: float) -> None:
+        states: collections.Counter[str] = collections.Counter()
+        gone, hopeless = [], []
+        for member in list(self._members.values()):
+            if member.array is None:
+                states["waiting"] += 1
+                continue
+            row = self._arrays.row(member.array, member.index)
+            if row is not None:
+                member.state, member.gone_since = row.state, None
+                if row.state == PENDING and row.reason in HOPELESS:
+                    hopeless.append((member, row.reason))
+                elif row.state != PENDING and self._is_done_early(member, row.state):
+                    self._done(member)
+                    continue
+            elif member.job.is_made():
+                self._done(member)
+                continue
+            elif not self._arrays.is_young(member.array):
+                member.state = "ended"
+                gone.append(member)
+            states[member.state.lower()] += 1
+        if hopeless:
+            self._give_up(hopeless, now)
+        if gone:
+            self._settle(gone, now)
+        self._summary = [f"{number} {state}" for state, number in sorted(states.items())]
+
+    @staticmethod
+    def _is_done_early(member: _Member, state: str) -> bool:
+        """Whether a product is there although its element goes on: with others, or tidying up."""
+        shared = bool(member.followers) or member.is_along or state == COMPLETING
+        return shared and member.job.is_made()
+
+    def _done(self, member: _Member) -> None:
+        job = member.job
+        self._members.pop(job.record, None)
+        self._waiting.pop(job.record, None)
+        record = read_record(Path(job.record))
+        ours = record is not None and record.job_id == str(member.element)
+        size = sum(_size(output.path) for output in job.outputs)
+        if record is not None and ours:
+            began = datetime.datetime.fromisoformat(record.start).timestamp()
+            outcome = Outcome(job.name, True, "", "", record.log, began, record.seconds, size)
+        else:
+            outcome = Outcome(job.name, True, log=member.log(), began=self._clock(), size=size)
+        self._ended.append(dataclasses.replace(outcome, title=job.title))
+
+    # --- what failed -----------------------------------------------------------------------
+
+    def _give_up(self, hopeless: list[tuple[_Member, str]], now: float) -> None:
+        self._arrays.cancel([m.element for m, _ in hopeless if m.element is not None])
+        for member, reason in hopeless:
+            end = End(Cause.PERMANENT, f"it would wait for ever in the queue: {reason}")
+            decision = Decision(None, 0, "cancelled: correct [slurm] in the configuration")
+            self._conclude(member, end, decision, None, None, now)
+
+    def _settle(self, gone: list[_Member], now: float) -> None:
+        """Find out why elements are over without their product, and decide what follows."""
+        for member in gone:
+            member.gone_since = now if member.gone_since is None else member.gone_since
+            array = member.array
+            if array is not None and array.number is None:  # it was never there
+                self._arrays.forget(array)
+                self._wait_again(member, now, f"{array.name} was not taken by Slurm: again")
+        known = [m for m in gone if m.element is not None]
+        rows: dict[ElementId, Accounting] | None = {}
+        if known:
+            try:
+                rows = self._slurm.accounting([m.element for m in known if m.element is not None])
+                self._said.pop("sacct", None)
+            except Away as away:
+                rows = None
+                self._say_once("sacct", f"Accounting does not answer: {away}")
+        for member in known:
+            self._judge(member, rows, now)
+
+    def _judge(self, member: _Member, rows: dict[ElementId, Accounting] | None, now: float) -> None:
+        assert member.element is not None
+        assert member.gone_since is not None
+        if member.job.is_made():
+            self._done(member)
+            return
+        waited = now - member.gone_since
+        row = None if rows is None else rows.get(member.element)
+        record = read_record(Path(member.job.record))
+        if record is not None and record.job_id != str(member.element):
+            record = None
+        end = end_of(row, record, last_lines(Path(member.log())))
+        is_certain = row is not None or (record is not None and record.is_permanent)
+        if not is_certain and waited < min(LAG_S, self._options.common.grace):
+            return
+        if end is None:
+            if rows is None or waited < self._options.common.grace:
+                return
+            text = "vanished: neither the queue nor accounting knows what became of it"
+            end = End(Cause.LOST, text)
+        faults = _counted(member.faults, end)
+        try:
+            longest = self._arrays.longest(member.resources.partition)
+        except Away:
+            return
+        decision = decide(end, faults, member.resources, self._options, longest)
+        member.faults = faults
+        self._conclude(member, end, decision, row, record, now)
+
+    def _conclude(
+        self,
+        member: _Member,
+        end: End,
+        decision: Decision,
+        row: Accounting | None,
+        record: Record | None,
+        now: float,
+    ) -> None:
+        job, log = member.job, member.log()
+        self._write_down(member, end, decision, row, record, now)
+        self._sweep(member)
+        self._notes.append(Note(job.name, f"{job.title}: {end.text}; {decision.text}"))
+        self._faults[job.record] = member.faults
+        if decision.again is not None and not member.is_along:
+            member.resources = decision.again
+            self._wait_again(member, now + decision.delay)
+            return
+        self._members.pop(job.record, None)
+        if member.is_along:  # it is tried again when its own turn comes
+            if decision.again is not None:
+                self._grown[f"{job.arrays}/{job.name}"] = decision.again
+            return
+        began = now if member.gone_since is None else member.gone_since
+        detail = last_lines(Path(log), DETAIL_LINES)
+        seconds = float(row.seconds) if row is not None else record.seconds if record else 0.0
+        cause = f"{end.text}; {decision.text}"
+        self._ended.append(
+            Outcome(job.name, False, cause, detail, log, began - seconds, seconds, title=job.title)
+        )
+
+    def _write_down(
+        self,
+        member: _Member,
+        end: End,
+        decision: Decision,
+        row: Accounting | None,
+        record: Record | None,
+        now: float,
+    ) -> None:
+        memory = max(row.memory_kb if row else 0, record.peak_memory_kb if record else 0)
+        attempt = journal.Attempt(
+            job=member.job.name,
+            title=member.job.title,
+            element=str(member.element or ""),
+            ended=datetime.datetime.fromtimestamp(now, datetime.timezone.utc).isoformat(
+                timespec="seconds"
+            ),
+            cause=end.cause.value,
+            text=end.text,
+            decision=decision.text,
+            state=row.state if row else "",
+            exit=_exit(row, record),
+            seconds=float(row.seconds) if row else record.seconds if record else 0.0,
+            memory_kb=memory,
+            node=end.node,
+            resources=member.resources.to_json(),
+            again=None if decision.again is None else decision.again.to_json(),
+        )
+        journal.append(Path(member.job.arrays), [attempt])
+
+    def _wait_again(self, member: _Member, when: float, note: str = "") -> None:
+        member.array, member.index, member.gone_since = None, -1, None
+        member.state, member.not_before = "waiting", when
+        if member.is_along:
+            self._members.pop(member.job.record, None)
+            return
+        self._waiting[member.job.record] = member
+        if note:
+            self._notes.append(Note(member.job.name, note))
+
+    def _sweep(self, member: _Member) -> None:
+        """Remove the scratch folders that an element left because it was killed."""
+        if member.element is None:
+            return
+        for folder in Path(member.job.scratch).glob(f"{member.job.name}.*.{member.element}@*"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    # --- new arrays ------------------------------------------------------------------------
+
+    def _prepare(self, directory: Path) -> None:
+        """Learn what is known of the jobs of a night: live arrays, and attempts that failed."""
+        self._arrays.watch(directory)
+        if directory in self._read_journals:
+            return
+        self._read_journals.add(directory)
+        for attempt in journal.read(directory):
+            if attempt.again is not None:
+                self._grown[f"{directory}/{attempt.job}"] = Resources.from_json(attempt.again)
+
+    def _member(self, job: Job) -> _Member:
+        resources = self._options.resources(job.resource_class, job.product)
+        # what was too little for the product before would be too little again
+        grown = self._grown.get(f"{job.arrays}/{job.name}")
+        if grown is not None:
+            resources = dataclasses.replace(
+                resources,
+                mem_mb=max(resources.mem_mb, grown.mem_mb),
+                seconds=max(resources.seconds, grown.seconds),
+            )
+        return _Member(job, resources, faults=self._faults.get(job.record, Faults()))
+
+    def _place(self, now: float) -> None:
+        """Attach what waits to the elements that make it already; submit the rest."""
+        groups: dict[tuple[object, ...], list[_Member]] = {}
+        for key, member in list(self._waiting.items()):
+            if member.not_before > now:
+                continue
+            if member.job.is_made():
+                self._done(member)
+                continue
+            found = self._arrays.find(member.job)
+            if found is not None:
+                member.array, member.index, member.resources = (
+                    found.array,
+                    found.index,
+                    found.resources,
+                )
+                member.faults = dataclasses.replace(member.faults, own=found.tries)
+                member.state = PENDING
+                member.is_along = False
+                del self._waiting[key]
+                text = f"is made by Slurm job {member.element or found.array.name} already"
+                self._notes.append(Note(member.job.name, text, is_quiet=True))
+                continue
+            job = member.job
+            unit = job.unit if job.index is not None else ""
+            kind = (job.arrays, job.log.rpartition("/")[0], job.product, unit, member.resources)
+            groups.setdefault(kind, []).append(member)
+        for members in groups.values():
+            if self._is_blocked:
+                break
+            self._submit(members)
+
+    def _submit(self, members: list[_Member]) -> None:
+        elements = [Element([m.job, *m.followers], m.faults.own) for m in members]
+        placed, refusal = self._arrays.submit(elements, members[0].resources)
+        rest = iter(members)
+        for array, indices in placed:
+            mine = [next(rest) for _ in indices]
+            for member, index in zip(mine, indices, strict=True):
+                self._put(member, array, index)
+            number = "" if array.number is None else f" {array.number}"
+            text = f"Slurm{number}: {len(indices)} submitted"
+            self._notes.append(Note(mine[0].job.name, text, is_quiet=True))
+        if refusal is None:
+            self._said.pop("sbatch", None)
+        elif refusal.kind is Refusal.NEVER:
+            for member in rest:
+                self._refused(member, refusal)
+        else:
+            self._is_blocked = True  # until the queue was looked at again
+            self._say_once("sbatch", f"Slurm takes no more jobs for now, waiting: {refusal}")
+
+    def _put(self, member: _Member, array: Array, index: int) -> None:
+        self._waiting.pop(member.job.record, None)
+        member.array, member.index, member.state = array, index, PENDING
+        for job in member.followers:
+            along = _Member(job, member.resources, array=array, index=index, is_along=True)
+            self._members.setdefault(job.record, along)
+
+    def _refused(self, member: _Member, refusal: Refused) -> None:
+        self._members.pop(member.job.record)
+        self._waiting.pop(member.job.record)
+        cause = f"Slurm refuses the job: {refusal}. Correct [slurm] in the configuration."
+        now = self._clock()
+        self._ended.append(
+            Outcome(member.job.name, False, cause, began=now, title=member.job.title)
+        )
+
+    def _say_once(self, about: str, text: str) -> None:
+        if about not in self._said:
+            self._said[about] = text
+            self._notes.append(Note("", text))
+
+
+def _counted(faults: Faults, end: End) -> Faults:
+    if end.cause is Cause.LOST:
+        return dataclasses.replace(faults, losses=faults.losses + 1)
+    return dataclasses.replace(faults, own=faults.own + 1)
+
+
+def _exit(row: Accounting | None, record: Record | None) -> str:
+    """Return how the command ended, rather than how the job did."""
+    if record is not None and (record.exit_code is not None or record.signal is not None):
+        return f"{record.exit_code or 0}:{record.signal or 0}"
+    return f"{row.exit_code}:{row.signal}" if row is not None else ""
+
+
+def _size(path: str) -> int:
+    try:
+        return Path(path).stat().st_size
+    except OSError:
+        return 0
+
+
+def _jobs(number: int) -> str:
+    return "1 job" if number == 1 else f"{number} jobs"

@@ -1,0 +1,56 @@
+"""The program that an element of a job array is: ``python element.py MANIFEST``.
+
+Run by its path, for the same reason as the program of a local job: importing
+``lstosa_luigi`` would register all tasks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import sys
+import types
+from pathlib import Path
+
+
+def main() -> int:
+    """Make the products of one element; exit code 0 if they are there, 1 if not.
+
+    What follows a product is only made if the product is.
+    """
+    package = types.ModuleType("lstosa_luigi")
+    package.__path__ = [str(Path(__file__).resolve().parents[2])]
+    sys.modules["lstosa_luigi"] = package
+    from lstosa_luigi.execution import payload
+    from lstosa_luigi.execution.slurm.manifest import element_log, jobs_of
+
+    index = os.environ["SLURM_ARRAY_TASK_ID"]
+    element = f"{os.environ['SLURM_ARRAY_JOB_ID']}_{index}"
+    data = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    jobs = [dataclasses.replace(job, log=element_log(job, element)) for job in jobs_of(data, index)]
+    _name_log(jobs[0].log)
+    for job in jobs:
+        record = payload.run(job, element)
+        if record is not None and record.state != "done":
+            print(f"{record.title}: {record.cause}", flush=True)
+            return 1
+    return 0
+
+
+def _name_log(name: str) -> None:
+    """Give the file that Slurm writes to the name of the product's log.
+
+    Slurm's patterns know no products, and it goes on writing into the file whatever its name.
+    """
+    with contextlib.suppress(OSError):
+        now = Path("/proc/self/fd/1").readlink()
+        if now.parent == Path(name).parent and now.suffix == ".log":
+            now.rename(name)
+
+
+if __name__ == "__main__":
+    # the folder of this script must not come first on the path: it has a parse.py, a script.py ...
+    sys.path.pop(0)
+    sys.exit(main())
