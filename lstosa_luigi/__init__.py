@@ -12,6 +12,7 @@ __all__ = [
     "DL2",
     "DL3",
     "IRF",
+    "BatchParameter",
     "CalibrateNight",
     "CatBCalibration",
     "ChargeCalibration",
@@ -28,11 +29,13 @@ __all__ = [
     "RandomForests",
     "RunDatacheck",
     "RunSummary",
+    "SlurmTask",
     "Tailcuts",
     "TestingDL2",
 ]
 
 from lstosa_luigi.execution import worker
+from lstosa_luigi.execution.task import BatchParameter, SlurmTask
 from lstosa_luigi.night import CalibrateNight, CloseRun, DL2Night, NightlyClose
 from lstosa_luigi.products.calibration import ChargeCalibration, Drs4Pedestal
 from lstosa_luigi.products.datacheck import (

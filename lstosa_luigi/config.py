@@ -184,6 +184,9 @@ class execution(luigi.Config):  # noqa: N801
     backend = luigi.ChoiceParameter(
         default="local", choices=["local", "slurm"], description="where commands run"
     )
+    directory = luigi.Parameter(
+        default="jobs", description="logs and records of tasks that belong to no night"
+    )
 
 
 class local(luigi.Config):  # noqa: N801

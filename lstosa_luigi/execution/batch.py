@@ -39,8 +39,11 @@ class Owner(Protocol):
     def cancel(self) -> None:
         """End all jobs."""
 
-    def report(self, member: SlurmTask, status: str, text: str) -> None:
-        """Tell the scheduler how a member of a batch ended."""
+    def report(self, member: SlurmTask, status: str, text: str, log: str) -> None:
+        """Tell the scheduler how a member of a batch ended, and where its log is."""
+
+    def point_to(self, task: SlurmTask, log: str) -> None:
+        """Remember where the log of a task is, for when Luigi reports it."""
 
     def plan_again(self, member: SlurmTask) -> None:
         """Tell the scheduler what a member of a merged task needs by now."""
@@ -124,7 +127,8 @@ class Batch:
         member = self.open.pop(outcome.name)
         if outcome.done and member.complete():
             self.worker.console.product(title_of(member), outcome)
-            self._report(member, DONE)  # what needs it may start while the batch goes on
+            # what needs it may start while the batch goes on
+            self._report(member, DONE, log=outcome.log)
         else:
             self._fail(member, outcome)
         if self.total > 1 and self.open:
@@ -156,14 +160,16 @@ class Batch:
         for member, outcome in self.failures:
             text = f"{title_of(member)}: {outcome.cause}"
             texts.append("\n".join(filter(None, (text, outcome.detail, outcome.log))))
-            self._report(member, FAILED, texts[-1])
+            self._report(member, FAILED, texts[-1], outcome.log)
         single = self.failures and self.failures[0][0].task_id == self.task.task_id
         status = FAILED if single else PENDING if self.needs else DONE
         self.worker.finish(self.task, status, "\n\n".join(texts), self.needs)
 
-    def _report(self, member: SlurmTask, status: str, text: str = "") -> None:
-        if member.task_id != self.task.task_id:  # Luigi itself reports a task that is no batch
-            self.worker.report(member, status, text)
+    def _report(self, member: SlurmTask, status: str, text: str = "", log: str = "") -> None:
+        if member.task_id != self.task.task_id:
+            self.worker.report(member, status, text, log)
+        else:  # Luigi itself reports a task that is no batch
+            self.worker.point_to(member, log)
 
 
 def title_of(task: luigi.Task) -> str:

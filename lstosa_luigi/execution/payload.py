@@ -7,15 +7,15 @@ in its own folder and the last to finish replaces files by equal ones.
 
 from __future__ import annotations
 
-__all__ = ["Failed", "die_with_parent", "run"]
+__all__ = ["HERE", "Failed", "Place", "die_with_parent", "run"]
 
 import contextlib
 import ctypes
+import dataclasses
 import datetime
 import errno
 import functools
 import os
-import resource
 import shutil
 import signal
 import socket
@@ -39,6 +39,26 @@ ROOM_BYTES = 500_000
 """A disk with less room than that is full."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where a job is executed, and with what.
+
+    Parameters
+    ----------
+    job_id : str
+        What the backend calls the execution, if it has a name for it.
+    mem_mb, cpus : int
+        What was asked for; 0 where nothing is asked for.
+    """
+
+    job_id: str = ""
+    mem_mb: int = 0
+    cpus: int = 0
+
+
+HERE = Place()
+
+
 class Failed(Exception):
     """The product could not be made; the text says why."""
 
@@ -55,19 +75,27 @@ class Failed(Exception):
         self.is_permanent = is_permanent
 
 
+@dataclasses.dataclass
+class Usage:
+    """What one command and its children used."""
+
+    cpu_seconds: float = 0.0
+    peak_memory_kb: int = 0
+
+
 class Cancelled(BaseException):
     """Somebody wants the job to end."""
 
 
-def run(job: Job, job_id: str = "") -> Record | None:
+def run(job: Job, place: Place = HERE) -> Record | None:
     """Make a product, unless it is there already.
 
     Parameters
     ----------
     job : Job
         What to do.
-    job_id : str
-        What the backend calls this execution, if it has a name for it.
+    place : Place
+        Where it is done.
 
     Returns
     -------
@@ -83,9 +111,10 @@ def run(job: Job, job_id: str = "") -> Record | None:
     exit_code: int | None = 0
     signal_number: int | None = None
     is_permanent = False
+    used = Usage()
     with _signals_as_exceptions():
         try:
-            _make(job, attempt, job_id)
+            _make(job, attempt, place.job_id, used)
         except Failed as failure:
             state, cause = "failed", str(failure)
             exit_code, signal_number = failure.exit_code, failure.signal_number
@@ -95,7 +124,6 @@ def run(job: Job, job_id: str = "") -> Record | None:
         except Cancelled:
             if not job.is_made():  # else it was only tidying up
                 state, cause, exit_code = "cancelled", "cancelled before it was done", None
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     record = Record(
         name=job.name,
         title=job.title,
@@ -103,8 +131,8 @@ def run(job: Job, job_id: str = "") -> Record | None:
         start=start.isoformat(timespec="seconds"),
         end=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         seconds=round(time.monotonic() - clock, 3),
-        cpu_seconds=round(used.ru_utime + used.ru_stime, 3),
-        peak_memory_kb=used.ru_maxrss,
+        cpu_seconds=round(used.cpu_seconds, 3),
+        peak_memory_kb=used.peak_memory_kb,
         host=socket.gethostname(),
         attempt=attempt,
         argv=job.argv,
@@ -114,7 +142,9 @@ def run(job: Job, job_id: str = "") -> Record | None:
         signal=signal_number,
         cause=cause,
         log=job.log,
-        job_id=job_id,
+        job_id=place.job_id,
+        mem_mb=place.mem_mb,
+        cpus=place.cpus,
         is_permanent=is_permanent,
     )
     # a full disk must not hide the cause of the failure
@@ -140,7 +170,7 @@ def _attempt(job: Job) -> int:
     return 1 if before is None else before.attempt + 1
 
 
-def _make(job: Job, attempt: int, job_id: str) -> None:
+def _make(job: Job, attempt: int, job_id: str, used: Usage) -> None:
     _check_inputs(job)
     root = Path(job.scratch)
     name = f"{job.name}.{attempt}.{job_id}" if job_id else f"{job.name}.{attempt}"
@@ -151,7 +181,7 @@ def _make(job: Job, attempt: int, job_id: str) -> None:
             _room_for(scratch / name).symlink_to(file)
         for name, file in job.copied.items():
             shutil.copyfile(file, _room_for(scratch / name))
-        _execute(job, scratch, attempt)
+        _execute(job, scratch, attempt, used)
         made = {output.path: _find(output, scratch, job) for output in job.outputs}
         _put_in_place(made, job)
     finally:
@@ -177,7 +207,7 @@ def _check_inputs(job: Job) -> None:
                 raise Failed(f"raw file {damage}; copy it again", is_permanent=True) from damage
 
 
-def _execute(job: Job, scratch: Path, attempt: int) -> None:
+def _execute(job: Job, scratch: Path, attempt: int, used: Usage) -> None:
     argv = [word.replace(SCRATCH, str(scratch)) for word in job.argv]
     log = Path(job.log)
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -204,7 +234,7 @@ def _execute(job: Job, scratch: Path, attempt: int) -> None:
                 raise Failed(text, is_permanent=True) from error
             try:
                 held.release()
-                code = child.wait()
+                code = _wait(child, used)
             except BaseException:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(child.pid, signal.SIGKILL)
@@ -217,6 +247,15 @@ def _execute(job: Job, scratch: Path, attempt: int) -> None:
         exit_code, signal_number = (code, None) if code > 0 else (None, -code)
         cause = why(exit_code, signal_number, printed)
         raise Failed(cause, exit_code, signal_number, is_permanent(cause))
+
+
+def _wait(child: subprocess.Popen[bytes], used: Usage) -> int:
+    """Wait for a command and note what it used; what others used is not known by child.wait()."""
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    used.cpu_seconds = usage.ru_utime + usage.ru_stime
+    used.peak_memory_kb = usage.ru_maxrss
+    return child.returncode
 
 
 def _find(output: Output, scratch: Path, job: Job) -> Path | None:

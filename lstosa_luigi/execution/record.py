@@ -47,6 +47,8 @@ class Record:
         Output of the command.
     job_id : str
         The element of a job array that it was, as ``1234_5``; empty on this machine.
+    mem_mb, cpus : int
+        What had been asked for; 0 where nothing is asked for.
     is_permanent : bool
         Whether the failure would only happen again.
     """
@@ -69,6 +71,8 @@ class Record:
     cause: str
     log: str
     job_id: str = ""
+    mem_mb: int = 0
+    cpus: int = 0
     is_permanent: bool = False
     schema_version: int = SCHEMA_VERSION
 

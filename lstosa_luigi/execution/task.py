@@ -4,13 +4,16 @@ from __future__ import annotations
 
 __all__ = ["BatchParameter", "SlurmTask"]
 
-import abc
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import luigi
+import luigi.task
 
-from lstosa_luigi.execution.spec import Job
+from lstosa_luigi import config
+from lstosa_luigi.execution.spec import SCRATCH, Job, Output
 
 MAX_BATCH = 200
 """Subruns in one batch: luigid passes their numbers around as text, and real runs have 50-150."""
@@ -35,8 +38,9 @@ class SlurmTask(luigi.Task):
     """A task made by one command: it says what it needs, what it makes, and which command.
 
     Subclasses give :meth:`requires` and :meth:`output` as any Luigi task, and
-    :meth:`job`. If :attr:`batch_key` names a :class:`BatchParameter`, luigid
-    may merge tasks that differ only in it; :meth:`members` takes them apart
+    :meth:`command` (or all of :meth:`job`). It is executed where ``[execution] backend``
+    says. If :attr:`batch_key` names a :class:`BatchParameter`, luigid may merge tasks that
+    differ only in it, and they become one job array; :meth:`members` takes them apart
     again, and each keeps its own Target, state and error text.
 
     A task may name in :attr:`follows` another that it has all parameters in common with: where
@@ -45,6 +49,7 @@ class SlurmTask(luigi.Task):
 
     batch_key: ClassVar[str | None] = None
     follows: ClassVar[type[SlurmTask] | None] = None
+    resource_class: ClassVar[str] = "data"
     max_batch_size = MAX_BATCH
     _following: ClassVar[tuple[type[SlurmTask], ...]] = ()
 
@@ -53,9 +58,54 @@ class SlurmTask(luigi.Task):
         if "follows" in vars(cls) and cls.follows is not None:
             cls.follows._following = (*cls.follows._following, cls)
 
-    @abc.abstractmethod
+    @property
+    def title(self) -> str:
+        """The task in a reader's words."""
+        return str(self)
+
+    def command(self) -> Sequence[str]:
+        """Return the command of a single member, which leaves its files at :meth:`aside`.
+
+        Instead of it, :meth:`job` may be given.
+        """
+        raise NotImplementedError(f"{self.task_family} has neither command() nor job()")
+
+    def aside(self, name: str = "") -> str:
+        """Return where the command has to leave a file of :meth:`output`.
+
+        Parameters
+        ----------
+        name : str
+            Key of the file in :meth:`output`; empty if there is only one.
+        """
+        output = self.output()
+        target = output[name] if name else output
+        return f"{SCRATCH}/{Path(target.path).name}"
+
     def job(self) -> Job:
-        """Return the command of a single member, as data."""
+        """Return the command of a single member, with all that is to be known about it."""
+        outputs = [Path(target.path).absolute() for target in luigi.task.flatten(self.output())]
+        inputs = [Path(target.path).absolute() for target in luigi.task.flatten(self.input())]
+        root = Path(config.load_execution()[0].directory).absolute()
+        name = re.sub(r"[^\w.+-]+", "_", self.task_id)
+        others = {k: v for k, v in self.to_str_params().items() if k != self.batch_key}
+        number = str(getattr(self, self.batch_key)) if self.batch_key else ""
+        return Job(
+            name=name,
+            title=self.title,
+            argv=tuple(self.command()),
+            outputs=tuple(Output(str(path), path.name) for path in outputs),
+            inputs=tuple(str(path) for path in inputs),
+            log=str(root / "log" / f"{name}.log"),
+            record=str(root / "records" / f"{name}.json"),
+            scratch=str(outputs[0].parent / ".scratch"),
+            arrays=str(root / "arrays"),
+            product=str(self.task_family),
+            unit="_".join(others.values()),
+            index=int(number) if number else None,
+            resource_class=self.resource_class,
+            priority=self.priority,
+        )
 
     def followers(self) -> list[SlurmTask]:
         """Return the tasks that may be done right after this one, in the same job."""

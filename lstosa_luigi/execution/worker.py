@@ -19,6 +19,7 @@ from typing import Any, Literal, Protocol, cast, runtime_checkable
 
 import luigi
 import luigi.interface
+import luigi.rpc
 import luigi.worker
 from luigi.cmdline_parser import CmdlineParser
 from luigi.task_status import BATCH_RUNNING, DONE, FAILED, PENDING, RUNNING
@@ -82,6 +83,7 @@ class JobWorker(luigi.worker.Worker):
         self._elsewhere = True
         self._last_look = False
         self._farewell = ""
+        self._urls: dict[str, str | None] = {}
 
     # --- Luigi's interface -----------------------------------------------------------------
 
@@ -106,6 +108,12 @@ class JobWorker(luigi.worker.Worker):
         try:
             succeeded = bool(super().run())
             self._settle()
+        except luigi.rpc.RPCError as error:
+            self.console.say(
+                f"luigid does not answer any more ({error.sub_exception}). Start it again with: "
+                "lstosa luigid, then give the same command again."
+            )
+            return False
         finally:
             self.console.close()
         self._conclude()
@@ -159,6 +167,8 @@ class JobWorker(luigi.worker.Worker):
         task = self._scheduled_tasks.get(kwargs["task_id"])
         if kwargs["status"] == PENDING and isinstance(task, SlurmTask):
             self._expected.add(task.task_id)
+        if kwargs["task_id"] in self._urls:
+            kwargs["tracking_url"] = self._urls[kwargs["task_id"]]
         super()._add_task(*args, **kwargs)
 
     def _get_work(self) -> Any:
@@ -225,8 +235,8 @@ class JobWorker(luigi.worker.Worker):
         """End all jobs, or leave them, as the backend does."""
         self._farewell = self.backend.cancel()
 
-    def report(self, member: SlurmTask, status: str, text: str) -> None:
-        """Tell luigid how a member of a batch ended."""
+    def report(self, member: SlurmTask, status: str, text: str, log: str) -> None:
+        """Tell luigid how a member of a batch ended, and where its log is."""
         self._add_task_history.append((member, status, True))
         self._news = True
         self.run_succeeded &= status == DONE
@@ -236,12 +246,17 @@ class JobWorker(luigi.worker.Worker):
             status=status,
             expl=json.dumps(text),
             runnable=None,
+            tracking_url=_url_of(log),
             params=member.to_str_params(),
             family=member.task_family,
             module=member.task_module,
             resources=member.process_resources(),
             retry_policy_dict=luigi.worker._get_retry_policy_dict(member),
         )
+
+    def point_to(self, task: SlurmTask, log: str) -> None:
+        """Remember where the log of a task is, for when Luigi reports it."""
+        self._urls[task.task_id] = _url_of(log)
 
     def plan_again(self, member: SlurmTask) -> None:
         """Take a member out of its batch, and plan it with what it needs by now."""
@@ -321,6 +336,11 @@ def _is_there(task: luigi.Task) -> bool:
         return bool(task.complete())
     except LstosaError:
         return False
+
+
+def _url_of(log: str) -> str | None:
+    """Return what the visualiser links to."""
+    return f"file://{log}" if log else None
 
 
 def _is_merged(task: luigi.Task) -> bool:

@@ -282,7 +282,9 @@ class SlurmBackend:
         job, log = member.job, member.log()
         self._write_down(member, end, decision, row, record, now)
         self._sweep(member)
-        self._notes.append(Note(job.name, f"{job.title}: {end.text}; {decision.text}"))
+        is_over = decision.again is None  # then the line of the product says so
+        text = f"{job.title}: {end.text}; {decision.text}"
+        self._notes.append(Note(job.name, text, is_quiet=is_over and not member.is_along))
         self._faults[job.record] = member.faults
         if decision.again is not None and not member.is_along:
             member.resources = decision.again

@@ -132,7 +132,8 @@ class Slurm:
             If accounting does not answer.
         """
         found: dict[ElementId, Accounting] = {}
-        names = sorted(str(element) for element in elements)
+        # whole arrays: asked for an element that never started, sacct may not know it by its number
+        names = sorted({str(element.array) for element in elements})
         for start in range(0, len(names), IDS_IN_ONE_CALL):
             ids = ",".join(names[start : start + IDS_IN_ONE_CALL])
             words = ("-n", "-P", "-o", parse.ACCOUNTING_FORMAT, "-j", ids)

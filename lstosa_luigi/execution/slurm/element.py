@@ -13,6 +13,7 @@ import os
 import sys
 import types
 from pathlib import Path
+from typing import Any
 
 
 def main() -> int:
@@ -28,11 +29,13 @@ def main() -> int:
 
     index = os.environ["SLURM_ARRAY_TASK_ID"]
     element = f"{os.environ['SLURM_ARRAY_JOB_ID']}_{index}"
-    data = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    data: dict[str, Any] = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     jobs = [dataclasses.replace(job, log=element_log(job, element)) for job in jobs_of(data, index)]
     _name_log(jobs[0].log)
+    asked = data["resources"]
+    place = payload.Place(element, asked["mem_mb"], asked["cpus"])
     for job in jobs:
-        record = payload.run(job, element)
+        record = payload.run(job, place)
         if record is not None and record.state != "done":
             print(f"{record.title}: {record.cause}", flush=True)
             return 1

@@ -65,9 +65,6 @@ class slurm(luigi.Config):  # noqa: N801 - the class name is the section's name
     export = luigi.Parameter(
         default="", description="more variables for the jobs, as sbatch --export takes them"
     )
-    directory = luigi.Parameter(
-        default="jobs", description="logs, records and manifests of tasks that belong to no night"
-    )
     account = luigi.Parameter(default="", description="account; default: the user's")
     partition = luigi.Parameter(
         default="", description="partitions, separated by commas; default: the cluster's"
