@@ -6,6 +6,9 @@
 # --python stands for the modules that `PYTHON -m venv` needs and Debian packs apart.
 set -euo pipefail
 
+# Where Debian keeps daemons, which is not on every user's PATH.
+PATH=$PATH:/usr/sbin:/sbin
+
 missing=()
 if [[ ${1:-} == --python ]]; then
     if ! "$2" -c 'import ensurepip, venv' 2>/dev/null; then
@@ -25,6 +28,13 @@ if [[ $(id -u) != 0 ]] || ! command -v apt-get >/dev/null; then
 fi
 echo "Installing Debian's ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
+# Some packages bring daemons that the tests start themselves: none is to run as a service now.
+policy=/usr/sbin/policy-rc.d
+if [[ ! -e $policy ]]; then
+    trap 'rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+fi
 {
     apt-get update -q && apt-get install -q -y --no-install-recommends "${missing[@]}"
 } </dev/null >"${log:=$(mktemp)}" 2>&1 || { cat "$log" >&2; exit 1; }

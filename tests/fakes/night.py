@@ -304,12 +304,12 @@ class FakeNight:
                 yield Path(folder) / name
 
     def products(self) -> dict[str, bytes]:
-        """Return all files but raw data, logs, records and the flag, with their content."""
+        """Return all files but raw data, logs, records, manifests and the flag, with their content."""
         skip = ("R0/", "mc/DL1", "OSA/", "DrivePositioning")
         found = {}
         for path in sorted(self.everything()):
             name = str(path.relative_to(self.base))
-            inside = {"log", "records"} & set(path.relative_to(self.base).parts)
+            inside = {"log", "records", "arrays"} & set(path.relative_to(self.base).parts)
             if path.is_file() and not name.startswith(skip) and not inside:
                 found[name] = path.read_bytes()
         return found
