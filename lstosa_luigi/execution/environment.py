@@ -65,6 +65,14 @@ class Tools:
             )
         return (program, *argv[1:])
 
+    def warm_up(self) -> tuple[str, ...]:
+        """Return the command that has Numba compile what all tools use, into its cache.
+
+        Numba keeps it beside the code, or in XDG_CACHE_HOME if that cannot be written: so
+        there is one cache for each environment.
+        """
+        return (*self.python, "-c", "import lstchain.scripts.lstchain_data_r0_to_dl1")
+
     def variables(self, cache: Path) -> dict[str, str]:
         """Return what is set for every command: offline, no display, nothing kept in HOME."""
         variables = {

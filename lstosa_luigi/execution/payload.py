@@ -14,6 +14,7 @@ import ctypes
 import dataclasses
 import datetime
 import errno
+import fcntl
 import functools
 import os
 import shutil
@@ -172,6 +173,7 @@ def _attempt(job: Job) -> int:
 
 def _make(job: Job, attempt: int, job_id: str, used: Usage) -> None:
     _check_inputs(job)
+    _warm_up(job)
     root = Path(job.scratch)
     name = f"{job.name}.{attempt}.{job_id}" if job_id else f"{job.name}.{attempt}"
     scratch = root / files.scratch_name(name)
@@ -205,6 +207,31 @@ def _check_inputs(job: Job) -> None:
                 checks.fits_rows(path)
             except checks.Damaged as damage:
                 raise Failed(f"raw file {damage}; copy it again", is_permanent=True) from damage
+
+
+def _warm_up(job: Job) -> None:
+    """Fill the caches of the tools once, whoever comes first; the others wait for it.
+
+    Numba compiles for 29 s of CPU in a process that finds no cache (lstchain 0.12.3), so thousands
+    of jobs that start together would all do so. Numba itself puts whole files into its cache.
+    """
+    mark = Path(job.is_warm)
+    if not job.is_warm or mark.exists():
+        return
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    with mark.with_name(f"{mark.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not mark.exists():
+            subprocess.run(
+                job.warm_up,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, **job.environment},
+                preexec_fn=die_with_parent,
+                check=False,  # whoever cannot use the tools will say so
+            )
+            mark.touch()
 
 
 def _execute(job: Job, scratch: Path, attempt: int, used: Usage) -> None:

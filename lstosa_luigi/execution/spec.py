@@ -70,6 +70,10 @@ class Job:
         Links to make once the product is in place: place of the link to file.
     environment : dict of str to str
         Variables to set for the command, beside the current ones.
+    warm_up : tuple of str
+        Command that fills the caches of the tools.
+    is_warm : str
+        File that says that they are filled; empty if there is nothing to fill.
     log, record, scratch : str
         Files for the command's output and for the record, and directory to work in.
     arrays : str
@@ -97,6 +101,8 @@ class Job:
     copied: dict[str, str] = dataclasses.field(default_factory=dict)
     links: dict[str, str] = dataclasses.field(default_factory=dict)
     environment: dict[str, str] = dataclasses.field(default_factory=dict)
+    warm_up: tuple[str, ...] = ()
+    is_warm: str = ""
     resource_class: str = "data"
     priority: int = 0
 
@@ -117,4 +123,5 @@ class Job:
         fields = {**data, "outputs": outputs}
         fields["argv"] = tuple(data["argv"])
         fields["inputs"] = tuple(data["inputs"])
+        fields["warm_up"] = tuple(data["warm_up"])
         return cls(**fields)

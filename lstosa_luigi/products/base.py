@@ -161,6 +161,8 @@ class NightProduct(NightTask, SlurmTask):
             copied={key: str(path) for key, path in (copied or {}).items()},
             links={str(at): str(to) for at, to in (links or {}).items()},
             environment=self.tools.variables(cache),
+            warm_up=self.tools.warm_up(),
+            is_warm=str(cache / f"warm-{self.layout.version}"),
             log=str(self.layout.log(name)),
             record=str(self.layout.record(name)),
             scratch=str(self.layout.scratch()),

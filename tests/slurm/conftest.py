@@ -1,5 +1,6 @@
 """A real Slurm cluster, one for all tests of a session."""
 
+import itertools
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -46,5 +47,17 @@ def slurm_night(slurm: Cluster, make_night: Callable[..., FakeNight]) -> Callabl
         options: dict[str, dict[str, str]] | None = None, runs: nights.Runs = nights.TINY
     ) -> FakeNight:
         return make_night(options=nights.options(options), runs=runs)
+
+    return make
+
+
+@pytest.fixture
+def pieces(slurm: Cluster, tmp_path: Path) -> Callable[..., nights.Pieces]:
+    """Return a function that makes a folder of many short jobs."""
+    made = itertools.count()
+
+    def make(script: str = nights.Pieces.script, **sections: dict[str, str]) -> nights.Pieces:
+        more = {name.replace("__", "."): keys for name, keys in sections.items()}
+        return nights.Pieces(tmp_path / f"pieces{next(made)}", script, more)
 
     return make

@@ -1,11 +1,17 @@
-"""Nights of stand-ins that go through a real Slurm, and what Slurm knows of them afterwards."""
+"""What goes through the real Slurm of the tests, and what Slurm knows of it afterwards."""
 
 import collections
+import dataclasses
 import itertools
+import os
 import re
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 from tests.fakes.night import FakeNight
-from tests.slurm.cluster import Cluster
+from tests.slurm.cluster import Cluster, wait_until
 
 Runs = tuple[tuple[int, str, int], ...]
 TINY: Runs = ((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 2))
@@ -29,22 +35,87 @@ def options(more: dict[str, dict[str, str]] | None = None) -> dict[str, dict[str
     return merged
 
 
-def submitted(slurm: Cluster, night: FakeNight) -> collections.Counter[str]:
+@dataclasses.dataclass
+class Pieces:
+    """A folder for the tasks of :mod:`tests.slurm.pieces`: many short jobs and one root."""
+
+    root: Path
+    script: str = 'echo $1 > "$2"'
+    more: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.root.mkdir(parents=True)
+        self.options = options({**self.more})
+        self.write_script(self.script)
+        text = "".join(
+            f"[{section}]\n" + "".join(f"{key} = {value}\n" for key, value in keys.items())
+            for section, keys in self.options.items()
+        )
+        directory = self.root / "jobs"
+        text = text.replace("[execution]\n", f"[execution]\ndirectory = {directory}\n")
+        (self.root / "luigi.cfg").write_text(text)
+
+    def write_script(self, script: str) -> None:
+        """Say what makes a piece: ``$1`` is its number, ``$2`` the file to leave."""
+        (self.root / "piece.sh").write_text(f"cd {self.root}\n{script}\n")
+
+    def start(self, count: int, port: int = 0) -> subprocess.Popen[str]:
+        """Start the root task."""
+        scheduler = ["--scheduler-port", str(port)] if port else ["--local-scheduler"]
+        words = ["--module", "tests.slurm.pieces", "Whole", "--folder", str(self.root)]
+        program = str(Path(sys.executable).with_name("luigi"))
+        return subprocess.Popen(
+            [program, *words, "--count", str(count), *scheduler],
+            env={
+                **os.environ,
+                "LUIGI_CONFIG_PATH": str(self.root / "luigi.cfg"),
+                "PYTHONPATH": str(Path(__file__).parents[2]),
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, count: int, port: int = 0, timeout: float = 120) -> tuple[int, str]:
+        """Run the root task to its end and return exit code and output."""
+        process = self.start(count, port)
+        output, _ = process.communicate(timeout=timeout)
+        return process.returncode, output
+
+    def made(self) -> list[str]:
+        """Return the names of all products."""
+        return sorted(path.name for path in (self.root / "made").glob("[ps]*"))
+
+
+Submitter = FakeNight | Pieces
+
+
+def submitted(slurm: Cluster, night: Submitter) -> collections.Counter[str]:
     """Return how often each element was submitted: job name without its digest, and index."""
     return collections.Counter(name for name, _ in _rows(slurm, night))
 
 
-def elements_of(slurm: Cluster, night: FakeNight, product: str) -> list[str]:
+def elements_of(slurm: Cluster, night: Submitter, product: str) -> list[str]:
     """Return the states of all elements of a product, in the order of their ids."""
     return [state for name, state in _rows(slurm, night) if f"-{product}-" in name]
 
 
-def _rows(slurm: Cluster, night: FakeNight) -> list[tuple[str, str]]:
-    options = ("-X", "-n", "-P", "-D", "-S", "now-2hours", "-o", "JobID,State,JobName")
-    rows = [line.split("|", 2) for line in slurm.client("sacct", *options).splitlines()]
+def _rows(slurm: Cluster, night: Submitter) -> list[tuple[str, str]]:
+    """Ask accounting, once it has caught up with what is over."""
     prefix = night.options["slurm"]["prefix"]
+    options = ("-X", "-n", "-P", "-D", "-S", "now-2hours", "-o", "JobID,State,JobName")
+
+    def ask() -> list[list[str]]:
+        lines = slurm.client("sacct", *options).splitlines()
+        return [row for row in (line.split("|", 2) for line in lines) if row[2].startswith(prefix)]
+
+    if not slurm.client("squeue", "-h"):
+        wait_until(lambda: not any(re.match("RUN|PEND", row[1]) for row in ask()), 20)
+        before = None
+        while before != (before := len(ask())):
+            time.sleep(1)
     return [
         (re.sub(r"-[0-9a-f]{8}$", "", name) + "_" + job.partition("_")[2], state)
-        for job, state, name in rows
+        for job, state, name in ask()
         if name.startswith(f"{prefix}-")
     ]

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 __all__ = ["Array", "Arrays", "Element", "Found"]
 
+import contextlib
 import dataclasses
+import fcntl
 import itertools
 import logging
 import os
 import re
 import sys
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from lstosa_luigi.execution.slurm import manifest as manifests
@@ -29,6 +31,8 @@ from lstosa_luigi.execution.spec import Job
 logger = logging.getLogger("luigi-interface")
 
 PROGRAM = Path(__file__).with_name("element.py")
+LOCK = "lock"
+"""File in a directory of manifests, held while arrays are submitted."""
 
 
 @dataclasses.dataclass
@@ -94,7 +98,7 @@ class Arrays:
         self._arrays: dict[str, Array] = {}
         self._found: dict[str, Found] = {}
         self._foreign: set[str] = set()
-        self._folders: dict[Path, bool] = {}
+        self._folders: set[Path] = set()
         self._limits: Limits | None = None
         self._at_most = sys.maxsize
         self.has_looked = False
@@ -104,7 +108,7 @@ class Arrays:
     def watch(self, directory: Path) -> None:
         """Look for manifests in a directory, too."""
         if directory not in self._folders:
-            self._folders[directory] = False
+            self._folders.add(directory)
             self._foreign.clear()
             if self.has_looked:
                 self._come_upon()
@@ -153,31 +157,44 @@ class Arrays:
         self._slurm.cancel_named(array.name)
         self._arrays.pop(array.name, None)
 
+    @contextlib.contextmanager
+    def alone(self, directory: Path) -> Iterator[bool]:
+        """Keep other clients from submitting jobs of a directory; False if one is at it.
+
+        What others have just written a manifest for is known inside.
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        with (directory / LOCK).open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            for name in self._young_names(directory):
+                self._take_up(directory, name)
+            yield True
+
     def _come_upon(self) -> None:
         """Read the manifests of arrays that others submitted, or a client before this one."""
         fresh = self._queue.keys() - self._arrays.keys() - self._foreign
-        for directory, is_known in list(self._folders.items()):
-            names = set(fresh)
-            if not is_known:  # a client may have died before its sbatch was done
-                self._folders[directory] = True
-                names |= self._young_names(directory) - self._arrays.keys()
-            for name in names:
+        for directory in self._folders:
+            for name in fresh:
                 self._take_up(directory, name)
         self._foreign |= fresh - self._arrays.keys()
 
     def _young_names(self, directory: Path) -> set[str]:
+        """Return arrays that may not be in the queue yet: their client is at it, or died."""
         oldest = self._clock() - self._options.common.grace
-        try:
-            entries = list(os.scandir(directory))
-        except OSError:
-            return set()
-        return {
-            entry.name.removesuffix(manifests.SUFFIX)
-            for entry in entries
-            if entry.name.startswith(f"{self._options.common.prefix}-")
-            and entry.name.endswith(manifests.SUFFIX)
-            and entry.stat().st_mtime > oldest
-        }
+        start = f"{self._options.common.prefix}-"
+        young = set()
+        for entry in os.scandir(directory):
+            name = entry.name.removesuffix(manifests.SUFFIX)
+            if name == entry.name or not name.startswith(start) or name in self._arrays:
+                continue
+            with contextlib.suppress(FileNotFoundError):  # its array was refused
+                if entry.stat().st_mtime > oldest:
+                    young.add(name)
+        return young
 
     def _take_up(self, directory: Path, name: str) -> None:
         path = directory / f"{name}{manifests.SUFFIX}"

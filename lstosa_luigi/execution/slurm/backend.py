@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from lstosa_luigi.execution.backend import Note, Outcome
-from lstosa_luigi.execution.causes import last_lines
+from lstosa_luigi.execution.causes import last_lines, os_error
 from lstosa_luigi.execution.record import Record, read_record
 from lstosa_luigi.execution.slurm import journal
 from lstosa_luigi.execution.slurm.arrays import Array, Arrays, Element
-from lstosa_luigi.execution.slurm.client import Away, Refused, Slurm
+from lstosa_luigi.execution.slurm.client import Away, Slurm
 from lstosa_luigi.execution.slurm.manifest import element_log
 from lstosa_luigi.execution.slurm.options import Options, Resources
 from lstosa_luigi.execution.slurm.parse import (
@@ -172,19 +172,21 @@ class SlurmBackend:
                 states["waiting"] += 1
                 continue
             row = self._arrays.row(member.array, member.index)
-            if row is not None:
-                member.state, member.gone_since = row.state, None
-                if row.state == PENDING and row.reason in HOPELESS:
-                    hopeless.append((member, row.reason))
-                elif row.state != PENDING and self._is_done_early(member, row.state):
+            if row is None or row.state == COMPLETING:
+                # on a node that is gone a job may be completing for ever
+                if member.job.is_made():
                     self._done(member)
                     continue
-            elif member.job.is_made():
-                self._done(member)
-                continue
-            elif not self._arrays.is_young(member.array):
-                member.state = "ended"
-                gone.append(member)
+                if not self._arrays.is_young(member.array):
+                    member.state = "ended"
+                    gone.append(member)
+            else:
+                member.state, member.gone_since = row.state, None
+                if row.state != PENDING and self._is_done_early(member):
+                    self._done(member)
+                    continue
+                if row.state == PENDING and row.reason in HOPELESS:
+                    hopeless.append((member, row.reason))
             states[member.state.lower()] += 1
         if hopeless:
             self._give_up(hopeless, now)
@@ -193,10 +195,9 @@ class SlurmBackend:
         self._summary = [f"{number} {state}" for state, number in sorted(states.items())]
 
     @staticmethod
-    def _is_done_early(member: _Member, state: str) -> bool:
-        """Whether a product is there although its element goes on: with others, or tidying up."""
-        shared = bool(member.followers) or member.is_along or state == COMPLETING
-        return shared and member.job.is_made()
+    def _is_done_early(member: _Member) -> bool:
+        """Whether a product is there although its element goes on with others."""
+        return bool(member.followers) and member.job.is_made()
 
     def _done(self, member: _Member) -> None:
         job = member.job
@@ -376,13 +377,27 @@ class SlurmBackend:
 
     def _place(self, now: float) -> None:
         """Attach what waits to the elements that make it already; submit the rest."""
-        groups: dict[tuple[object, ...], list[_Member]] = {}
-        for key, member in list(self._waiting.items()):
+        ready: dict[Path, list[_Member]] = {}
+        for member in list(self._waiting.values()):
             if member.not_before > now:
                 continue
             if member.job.is_made():
                 self._done(member)
-                continue
+            else:
+                ready.setdefault(Path(member.job.arrays), []).append(member)
+        for directory, members in ready.items():
+            try:
+                with self._arrays.alone(directory) as is_alone:
+                    if is_alone and not self._is_blocked:
+                        self._place_in_arrays(members)
+            except OSError as error:  # of the disk
+                for member in members:
+                    if member.array is None:
+                        self._refuse(member, f"cannot be submitted: {os_error(error)}")
+
+    def _place_in_arrays(self, ready: list[_Member]) -> None:
+        groups: dict[tuple[object, ...], list[_Member]] = {}
+        for member in ready:
             found = self._arrays.find(member.job)
             if found is not None:
                 member.array, member.index, member.resources = (
@@ -393,7 +408,7 @@ class SlurmBackend:
                 member.faults = dataclasses.replace(member.faults, own=found.tries)
                 member.state = PENDING
                 member.is_along = False
-                del self._waiting[key]
+                del self._waiting[member.job.record]
                 text = f"is made by Slurm job {member.element or found.array.name} already"
                 self._notes.append(Note(member.job.name, text, is_quiet=True))
                 continue
@@ -420,8 +435,9 @@ class SlurmBackend:
         if refusal is None:
             self._said.pop("sbatch", None)
         elif refusal.kind is Refusal.NEVER:
+            text = f"Slurm refuses the job: {refusal}. Correct [slurm] in the configuration."
             for member in rest:
-                self._refused(member, refusal)
+                self._refuse(member, text)
         else:
             self._is_blocked = True  # until the queue was looked at again
             self._say_once("sbatch", f"Slurm takes no more jobs for now, waiting: {refusal}")
@@ -433,14 +449,11 @@ class SlurmBackend:
             along = _Member(job, member.resources, array=array, index=index, is_along=True)
             self._members.setdefault(job.record, along)
 
-    def _refused(self, member: _Member, refusal: Refused) -> None:
-        self._members.pop(member.job.record)
-        self._waiting.pop(member.job.record)
-        cause = f"Slurm refuses the job: {refusal}. Correct [slurm] in the configuration."
-        now = self._clock()
-        self._ended.append(
-            Outcome(member.job.name, False, cause, began=now, title=member.job.title)
-        )
+    def _refuse(self, member: _Member, cause: str) -> None:
+        self._members.pop(member.job.record, None)
+        self._waiting.pop(member.job.record, None)
+        now, job = self._clock(), member.job
+        self._ended.append(Outcome(job.name, False, cause, began=now, title=job.title))
 
     def _say_once(self, about: str, text: str) -> None:
         if about not in self._said:
