@@ -17,7 +17,7 @@ class Outcome:
 
     Parameters
     ----------
-    name : str
+    key : str
         The job's.
     done : bool
         Whether its product is there.
@@ -37,7 +37,7 @@ class Outcome:
         The job's, in an operator's words.
     """
 
-    name: str
+    key: str
     done: bool
     cause: str = ""
     detail: str = ""
@@ -54,7 +54,7 @@ class Note:
 
     Parameters
     ----------
-    name : str
+    key : str
         The job's; empty if it is about none in particular.
     text : str
         One line.
@@ -62,7 +62,7 @@ class Note:
         Whether it is only for the visualiser.
     """
 
-    name: str
+    key: str
     text: str
     is_quiet: bool = False
 
@@ -81,7 +81,7 @@ class Backend(Protocol):
         jobs : iterable of Job
             What to do.
         followers : mapping of str to sequence of Job
-            Name of a job to jobs that may be done right after it in the same place. Each has an
+            Key of a job to jobs that may be done right after it in the same place. Each has an
             outcome of its own, but for failures while nobody has submitted it for itself.
         """
 

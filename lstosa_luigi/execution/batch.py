@@ -86,9 +86,9 @@ class Batch:
                 self._fail(member, Outcome(member.task_id, False, cause, began=time.time()))
                 continue
             if job is not None:
-                self.open[job.name] = member
+                self.open[job.key] = member
                 jobs.append(job)
-                followers[job.name] = self._followers_of(member)
+                followers[job.key] = self._followers_of(member)
         self.worker.submit(self, jobs, followers)
         self._close_if_over()
 
@@ -124,7 +124,7 @@ class Batch:
 
     def take(self, outcome: Outcome) -> None:
         """Take the outcome of one of the members' jobs."""
-        member = self.open.pop(outcome.name)
+        member = self.open.pop(outcome.key)
         if outcome.done and member.complete():
             self.worker.console.product(title_of(member), outcome)
             # what needs it may start while the batch goes on

@@ -102,7 +102,7 @@ class LocalBackend:
                 self._children.append(_start(job))
             except OSError as error:
                 cause = f"cannot be started: {os_error(error)}"
-                outcome = Outcome(job.name, False, cause, log=job.log, began=time.time())
+                outcome = Outcome(job.key, False, cause, log=job.log, began=time.time())
                 self._ended.append(outcome)
 
 
@@ -136,11 +136,11 @@ def _outcome(child: _Child) -> Outcome:
         size = sum(
             Path(output.path).stat().st_size for output in job.outputs if Path(output.path).exists()
         )
-        return Outcome(job.name, True, log=job.log, began=child.began, seconds=seconds, size=size)
+        return Outcome(job.key, True, log=job.log, began=child.began, seconds=seconds, size=size)
     cause, was_executed = _why(child, said)
     # of a command that was not even started the log only tells about attempts before
     detail = last_lines(Path(job.log), DETAIL_LINES) if was_executed else ""
-    return Outcome(job.name, False, cause, detail, job.log, child.began, seconds)
+    return Outcome(job.key, False, cause, detail, job.log, child.began, seconds)
 
 
 def _why(child: _Child, said: bytes) -> tuple[str, bool]:

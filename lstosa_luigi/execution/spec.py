@@ -106,6 +106,11 @@ class Job:
     resource_class: str = "data"
     priority: int = 0
 
+    @property
+    def key(self) -> str:
+        """What tells the job from all others, also of other nights and productions."""
+        return self.record
+
     def is_made(self) -> bool:
         """Whether all outputs that must be there are."""
         return all(os.path.exists(output.path) for output in self.outputs if output.required)  # noqa: PTH110 - called for thousands of jobs
@@ -116,12 +121,11 @@ class Job:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Job:
-        """Return the job that :meth:`to_json` wrote."""
-        outputs = tuple(
+        """Return the job that :meth:`to_json` wrote, perhaps in an earlier version."""
+        fields = {**data}
+        fields["outputs"] = tuple(
             Output(**{**output, "tables": tuple(output["tables"])}) for output in data["outputs"]
         )
-        fields = {**data, "outputs": outputs}
-        fields["argv"] = tuple(data["argv"])
-        fields["inputs"] = tuple(data["inputs"])
-        fields["warm_up"] = tuple(data["warm_up"])
+        for key in {"argv", "inputs", "warm_up"} & data.keys():
+            fields[key] = tuple(data[key])
         return cls(**fields)

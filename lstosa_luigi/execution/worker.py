@@ -212,14 +212,14 @@ class JobWorker(luigi.worker.Worker):
 
     def submit(self, batch: Batch, jobs: list[Job], followers: Mapping[str, Sequence[Job]]) -> None:
         """Give jobs to the backend and remember whose they are."""
-        self._batches.update({job.name: batch for job in jobs})
+        self._batches.update({job.key: batch for job in jobs})
         self.backend.submit(jobs, followers)
         self.console.expect(len(self._expected))
 
     def poll(self) -> None:
         """Hand the outcomes of ended jobs to their batches, and say what is new."""
         for outcome in self.backend.poll():
-            batch = self._batches.pop(outcome.name, None)
+            batch = self._batches.pop(outcome.key, None)
             if batch is not None:
                 batch.take(outcome)
             elif outcome.done:  # it went along with another job, before its own turn came
@@ -227,8 +227,8 @@ class JobWorker(luigi.worker.Worker):
         for note in self.backend.notes():
             if not note.is_quiet:
                 self.console.say(note.text)
-            if note.name in self._batches:
-                self._batches[note.name].tell(note.text)
+            if note.key in self._batches:
+                self._batches[note.key].tell(note.text)
         self.console.at_work(self.backend.running())
 
     def cancel(self) -> None:

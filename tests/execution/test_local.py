@@ -30,7 +30,7 @@ def outcomes(backend, count):
     while len(ended) < count:
         assert time.monotonic() < deadline, f"{len(ended)} of {count} jobs ended"
         ended += backend.poll()
-    return {outcome.name: outcome for outcome in ended}
+    return {Path(outcome.key).stem: outcome for outcome in ended}
 
 
 def only(backend, job):

@@ -30,6 +30,8 @@ from lstosa_luigi.execution.spec import Job
 
 logger = logging.getLogger("luigi-interface")
 
+COMPLETING = "COMPLETING"
+"""State of what is over, but for its processes."""
 PROGRAM = Path(__file__).with_name("element.py")
 LOCK = "lock"
 """File in a directory of manifests, held while arrays are submitted."""
@@ -49,12 +51,15 @@ class Array:
         When the manifest was written, in seconds since the epoch.
     number : int or None
         Job id; None as long as it is not known whether Slurm took the job.
+    missed_since : float or None
+        First time that the queue did not show it, if it is not known to have been taken.
     """
 
     name: str
     directory: Path
     written: float
     number: int | None = None
+    missed_since: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,9 +133,11 @@ class Arrays:
                 queue.setdefault(row.name, {})[row.element.index] = row
         self._queue = queue
         self.has_looked = True
-        for name in self._arrays.keys() & queue.keys():
-            if self._arrays[name].number is None:  # sbatch did not answer, but it had worked
-                self._arrays[name].number = next(iter(queue[name].values())).element.array
+        for name, array in self._arrays.items():
+            if array.number is None and name in queue:  # sbatch did not answer, but it had worked
+                array.number = next(iter(queue[name].values())).element.array
+            elif array.number is None and array.missed_since is None:
+                array.missed_since = self._clock()
         self._come_upon()
 
     def row(self, array: Array, index: int) -> QueueRow | None:
@@ -139,23 +146,27 @@ class Arrays:
 
     def is_young(self, array: Array) -> bool:
         """Whether an array may still appear in the queue."""
-        grace = self._options.common.grace
-        return array.number is None and self._clock() - array.written < grace
+        if array.number is not None:
+            return False
+        since = array.missed_since
+        return since is None or self._clock() - since < self._options.common.grace
 
     def find(self, job: Job) -> Found | None:
         """Return the element that makes a product, if there is one that is not over."""
         found = self._found.get(job.record)
         if found is None:
             return None
-        if self.row(found.array, found.index) is None and not self.is_young(found.array):
-            del self._found[job.record]
-            return None
-        return found
+        row = self.row(found.array, found.index)
+        is_live = row is not None and row.state != COMPLETING
+        if is_live or self.is_young(found.array):
+            return found
+        del self._found[job.record]
+        return None
 
     def forget(self, array: Array) -> None:
         """Give up an array that never appeared; should it come late, it is cancelled."""
-        self._slurm.cancel_named(array.name)
-        self._arrays.pop(array.name, None)
+        if self._arrays.pop(array.name, None) is not None:
+            self._slurm.cancel_named(array.name)
 
     @contextlib.contextmanager
     def alone(self, directory: Path) -> Iterator[bool]:
@@ -202,7 +213,7 @@ class Arrays:
             manifest = manifests.read_manifest(path)
         except FileNotFoundError:
             return
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             logger.warning("%s cannot be read (%s): its jobs are not known", path, error)
             return
         rows = self._queue.get(name, {})
@@ -312,6 +323,12 @@ class Arrays:
                 found = Found(array, index, resources, element.tries, i == 0)
                 self._found[job.record] = found
         return array, indices
+
+    def cancel_uncertain(self) -> None:
+        """Cancel arrays of which it is not known whether Slurm took them."""
+        for array in self._arrays.values():
+            if array.number is None:
+                self._slurm.cancel_named(array.name)
 
     def cancel(self, elements: Iterable[ElementId]) -> None:
         """Cancel elements.

@@ -16,7 +16,7 @@ from lstosa_luigi.execution.backend import Note, Outcome
 from lstosa_luigi.execution.causes import last_lines, os_error
 from lstosa_luigi.execution.record import Record, read_record
 from lstosa_luigi.execution.slurm import journal
-from lstosa_luigi.execution.slurm.arrays import Array, Arrays, Element
+from lstosa_luigi.execution.slurm.arrays import COMPLETING, Array, Arrays, Element
 from lstosa_luigi.execution.slurm.client import Away, Slurm
 from lstosa_luigi.execution.slurm.manifest import element_log
 from lstosa_luigi.execution.slurm.options import Options, Resources
@@ -27,6 +27,7 @@ from lstosa_luigi.execution.slurm.parse import (
     Refusal,
 )
 from lstosa_luigi.execution.slurm.policy import (
+    HELD,
     HOPELESS,
     Cause,
     Decision,
@@ -40,7 +41,6 @@ from lstosa_luigi.execution.spec import Job
 DETAIL_LINES = 8
 LAG_S = 15.0
 """How far accounting may lag behind the queue before a job's own record is believed (seen: 6 s)."""
-COMPLETING = "COMPLETING"
 
 
 @dataclasses.dataclass
@@ -56,8 +56,10 @@ class _Member:
     index: int = -1
     state: str = "waiting"
     gone_since: float | None = None
-    is_along: bool = False
-    """Whether it only goes along with another job; nobody asked for it yet."""
+    ended_by: str = ""
+    """What the last attempt failed of."""
+    leader: Job | None = None
+    """The job that it goes along with, while nobody has asked for it itself."""
 
     @property
     def element(self) -> ElementId | None:
@@ -112,11 +114,11 @@ class SlurmBackend:
         for job in jobs:
             member = self._members.get(job.record)
             if member is not None:  # it went along with another one
-                member.is_along = False
+                member.leader = None
                 continue
             self._prepare(Path(job.arrays))
             member = self._member(job)
-            member.followers = followers.get(job.name, ())
+            member.followers = followers.get(job.key, ())
             self._members[job.record] = self._waiting[job.record] = member
 
     def poll(self) -> list[Outcome]:
@@ -134,9 +136,10 @@ class SlurmBackend:
         if self._waiting and self._arrays.has_looked and not self._is_blocked:
             try:
                 self._place(now)
+                self._said.pop("scontrol", None)
             except Away as away:
                 self._is_blocked = True
-                self._say_once("squeue", f"Slurm does not answer, waiting for it: {away}")
+                self._say_once("scontrol", f"Slurm does not answer, waiting for it: {away}")
         ended, self._ended = self._ended, []
         return ended
 
@@ -152,12 +155,13 @@ class SlurmBackend:
     def cancel(self) -> str:
         """End all jobs, or leave them to the next client, as the configuration says."""
         live = [m.element for m in self._members.values() if m.element is not None]
-        if not live:
+        if not any(m.array for m in self._members.values()):
             return "no job is left"
         if self._options.common.on_exit == "keep":
             return f"{_jobs(len(live))} on Slurm go on; the same command takes them up again"
         try:
             self._arrays.cancel(live)
+            self._arrays.cancel_uncertain()
         except Away as away:
             return f"{_jobs(len(live))} on Slurm could not be cancelled: {away}"
         return f"{_jobs(len(live))} on Slurm are cancelled"
@@ -185,8 +189,11 @@ class SlurmBackend:
                 if row.state != PENDING and self._is_done_early(member):
                     self._done(member)
                     continue
-                if row.state == PENDING and row.reason in HOPELESS:
+                if row.state == PENDING and row.reason in HOPELESS and member.leader is None:
                     hopeless.append((member, row.reason))
+                if row.state == PENDING and row.reason in HELD:
+                    text = f"{member.array.name} is held ({row.reason}), until somebody releases it"
+                    self._say_once(member.array.name, f"{text}: scontrol release {row.element}")
             states[member.state.lower()] += 1
         if hopeless:
             self._give_up(hopeless, now)
@@ -208,9 +215,9 @@ class SlurmBackend:
         size = sum(_size(output.path) for output in job.outputs)
         if record is not None and ours:
             began = datetime.datetime.fromisoformat(record.start).timestamp()
-            outcome = Outcome(job.name, True, "", "", record.log, began, record.seconds, size)
+            outcome = Outcome(job.key, True, "", "", record.log, began, record.seconds, size)
         else:
-            outcome = Outcome(job.name, True, log=member.log(), began=self._clock(), size=size)
+            outcome = Outcome(job.key, True, log=member.log(), began=self._clock(), size=size)
         self._ended.append(dataclasses.replace(outcome, title=job.title))
 
     # --- what failed -----------------------------------------------------------------------
@@ -224,12 +231,15 @@ class SlurmBackend:
 
     def _settle(self, gone: list[_Member], now: float) -> None:
         """Find out why elements are over without their product, and decide what follows."""
+        never_there: dict[str, Array] = {}
         for member in gone:
             member.gone_since = now if member.gone_since is None else member.gone_since
-            array = member.array
-            if array is not None and array.number is None:  # it was never there
-                self._arrays.forget(array)
-                self._wait_again(member, now, f"{array.name} was not taken by Slurm: again")
+            if member.array is not None and member.array.number is None:
+                never_there[member.array.name] = member.array
+                self._wait_again(member, now)
+        for array in never_there.values():
+            self._arrays.forget(array)
+            self._notes.append(Note("", f"{array.name} was not taken by Slurm: again"))
         known = [m for m in gone if m.element is not None]
         rows: dict[ElementId, Accounting] | None = {}
         if known:
@@ -248,6 +258,9 @@ class SlurmBackend:
         if member.job.is_made():
             self._done(member)
             return
+        if member.leader is not None and not member.leader.is_made():
+            self._members.pop(member.job.record, None)  # its turn never came
+            return
         waited = now - member.gone_since
         row = None if rows is None else rows.get(member.element)
         record = read_record(Path(member.job.record))
@@ -257,8 +270,11 @@ class SlurmBackend:
         is_certain = row is not None or (record is not None and record.is_permanent)
         if not is_certain and waited < min(LAG_S, self._options.common.grace):
             return
+        is_late = waited >= self._options.common.grace
+        if row is not None and row.state == "COMPLETED" and not is_late:
+            return  # its files may take a while to be seen from here
         if end is None:
-            if rows is None or waited < self._options.common.grace:
+            if rows is None or not is_late:
                 return
             text = "vanished: neither the queue nor accounting knows what became of it"
             end = End(Cause.LOST, text)
@@ -285,14 +301,14 @@ class SlurmBackend:
         self._sweep(member)
         is_over = decision.again is None  # then the line of the product says so
         text = f"{job.title}: {end.text}; {decision.text}"
-        self._notes.append(Note(job.name, text, is_quiet=is_over and not member.is_along))
+        self._notes.append(Note(job.key, text, is_quiet=is_over and member.leader is None))
         self._faults[job.record] = member.faults
-        if decision.again is not None and not member.is_along:
-            member.resources = decision.again
+        if decision.again is not None and member.leader is None:
+            member.resources, member.ended_by = decision.again, end.text
             self._wait_again(member, now + decision.delay)
             return
         self._members.pop(job.record, None)
-        if member.is_along:  # it is tried again when its own turn comes
+        if member.leader is not None:  # it is tried again when its own turn comes
             if decision.again is not None:
                 self._grown[f"{job.arrays}/{job.name}"] = decision.again
             return
@@ -301,7 +317,7 @@ class SlurmBackend:
         seconds = float(row.seconds) if row is not None else record.seconds if record else 0.0
         cause = f"{end.text}; {decision.text}"
         self._ended.append(
-            Outcome(job.name, False, cause, detail, log, began - seconds, seconds, title=job.title)
+            Outcome(job.key, False, cause, detail, log, began - seconds, seconds, title=job.title)
         )
 
     def _write_down(
@@ -334,15 +350,13 @@ class SlurmBackend:
         )
         journal.append(Path(member.job.arrays), [attempt])
 
-    def _wait_again(self, member: _Member, when: float, note: str = "") -> None:
+    def _wait_again(self, member: _Member, when: float) -> None:
         member.array, member.index, member.gone_since = None, -1, None
         member.state, member.not_before = "waiting", when
-        if member.is_along:
+        if member.leader is not None:
             self._members.pop(member.job.record, None)
             return
         self._waiting[member.job.record] = member
-        if note:
-            self._notes.append(Note(member.job.name, note))
 
     def _sweep(self, member: _Member) -> None:
         """Remove the scratch folders that an element left because it was killed."""
@@ -407,10 +421,10 @@ class SlurmBackend:
                 )
                 member.faults = dataclasses.replace(member.faults, own=found.tries)
                 member.state = PENDING
-                member.is_along = False
+                member.leader = None
                 del self._waiting[member.job.record]
                 text = f"is made by Slurm job {member.element or found.array.name} already"
-                self._notes.append(Note(member.job.name, text, is_quiet=True))
+                self._notes.append(Note(member.job.key, text, is_quiet=True))
                 continue
             job = member.job
             unit = job.unit if job.index is not None else ""
@@ -431,13 +445,16 @@ class SlurmBackend:
                 self._put(member, array, index)
             number = "" if array.number is None else f" {array.number}"
             text = f"Slurm{number}: {len(indices)} submitted"
-            self._notes.append(Note(mine[0].job.name, text, is_quiet=True))
-        if refusal is None:
+            self._notes.append(Note(mine[0].job.key, text, is_quiet=True))
+        if not self._waiting:
             self._said.pop("sbatch", None)
-        elif refusal.kind is Refusal.NEVER:
-            text = f"Slurm refuses the job: {refusal}. Correct [slurm] in the configuration."
+        if refusal is None:
+            return
+        if refusal.kind is Refusal.NEVER:
             for member in rest:
-                self._refuse(member, text)
+                before = f", after it was {member.ended_by}" if member.ended_by else ""
+                text = f"Slurm refuses the job{before}: {refusal}. Correct [slurm]"
+                self._refuse(member, f"{text} in the configuration.")
         else:
             self._is_blocked = True  # until the queue was looked at again
             self._say_once("sbatch", f"Slurm takes no more jobs for now, waiting: {refusal}")
@@ -446,14 +463,14 @@ class SlurmBackend:
         self._waiting.pop(member.job.record, None)
         member.array, member.index, member.state = array, index, PENDING
         for job in member.followers:
-            along = _Member(job, member.resources, array=array, index=index, is_along=True)
+            along = _Member(job, member.resources, array=array, index=index, leader=member.job)
             self._members.setdefault(job.record, along)
 
     def _refuse(self, member: _Member, cause: str) -> None:
         self._members.pop(member.job.record, None)
         self._waiting.pop(member.job.record, None)
         now, job = self._clock(), member.job
-        self._ended.append(Outcome(job.name, False, cause, began=now, title=job.title))
+        self._ended.append(Outcome(job.key, False, cause, began=now, title=job.title))
 
     def _say_once(self, about: str, text: str) -> None:
         if about not in self._said:

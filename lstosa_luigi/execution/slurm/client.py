@@ -83,6 +83,7 @@ class Slurm:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
+                errors="replace",
                 env=_environment(),
                 start_new_session=True,
             )
@@ -105,7 +106,7 @@ class Slurm:
                 process.kill()
                 raise Refused(Refusal.UNCERTAIN, "sbatch did not answer in time") from None
             printed = process.stdout.read()
-        text = said.text()
+            text = said.text()
         number = parse.job_id(printed)
         if process.returncode == 0 and number is not None:
             return number

@@ -68,9 +68,11 @@ def append(directory: Path, attempts: list[Attempt]) -> None:
     """Add attempts, all in one write, so that two clients do not mix their lines."""
     lines = "".join(json.dumps(dataclasses.asdict(attempt)) + "\n" for attempt in attempts)
     directory.mkdir(parents=True, exist_ok=True)
-    file = os.open(directory / NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    file = os.open(directory / NAME, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
     try:
-        os.write(file, lines.encode())
+        size = os.fstat(file).st_size
+        is_cut = size > 0 and os.pread(file, 1, size - 1) != b"\n"  # a full disk did that
+        os.write(file, (("\n" if is_cut else "") + lines).encode())
     finally:
         os.close(file)
 
@@ -78,7 +80,7 @@ def append(directory: Path, attempts: list[Attempt]) -> None:
 def read(directory: Path) -> list[Attempt]:
     """Return all attempts, in the order in which they were noticed; half a line is passed over."""
     try:
-        lines = (directory / NAME).read_text(encoding="utf-8").splitlines()
+        lines = (directory / NAME).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return []
     attempts = []

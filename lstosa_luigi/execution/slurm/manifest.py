@@ -76,7 +76,7 @@ def read_manifest(path: Path) -> Manifest:
 
     Raises
     ------
-    OSError, ValueError, KeyError
+    OSError, ValueError, KeyError, TypeError
         If it is not there, or is none.
     """
     data = json.loads(path.read_text(encoding="utf-8"))

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 __all__ = ["CLASSES", "Options", "Resources", "load", "memory_mb", "retries", "slurm"]
 
+import contextlib
 import dataclasses
-import functools
 import math
 import re
 import shlex
@@ -17,7 +17,7 @@ from typing import Any
 
 import luigi
 import luigi.configuration
-from luigi.task_register import Register
+from luigi.task_register import Register, TaskClassException
 
 from lstosa_luigi import config
 from lstosa_luigi.errors import ConfigError
@@ -162,6 +162,8 @@ class Options:
     ----------
     common : slurm
         What all jobs share.
+    given : dict
+        What of it is set by the configuration: it goes before the defaults of classes.
     retries : retries
         What follows a failure.
     mem_max_mb, seconds_max
@@ -171,6 +173,7 @@ class Options:
     """
 
     common: slurm
+    given: dict[str, Any]
     retries: retries
     mem_max_mb: int
     seconds_max: float
@@ -180,6 +183,7 @@ class Options:
         """Return what a product asks for at first."""
         values = {key: getattr(self.common, key) for key in OF_CLASSES}
         values.update(CLASSES.get(resource_class, {}))
+        values.update(self.given)
         for name in (resource_class.lower(), product.lower()):
             values.update(self.overlays.get(name, {}))
         return Resources(
@@ -201,24 +205,21 @@ def load() -> Options:
     ConfigError
         For the first thing that is wrong, naming section, key and what is allowed.
     """
-    return _load(id(luigi.configuration.get_config()))
-
-
-@functools.lru_cache(maxsize=1)
-def _load(_config_id: int) -> Options:
     common = config.read_section(slurm)
     policy = config.read_section(retries)
     overlays: dict[str, dict[str, Any]] = {}
-    products = {name.lower() for name in Register.task_names()}
+    known = _known_names()
     for section in luigi.configuration.get_config().sections():
         if not section.startswith("slurm."):
             continue
         name = section.removeprefix("slurm.").lower()
-        if name not in CLASSES and name not in products:
+        if name not in known:
             raise ConfigError(
                 f"[{section}]: no such class of resources nor product; classes are "
                 f"{', '.join(CLASSES)}"
             )
+        if name in overlays:
+            raise ConfigError(f"[{section}]: there twice, in upper and in lower case")
         overlays[name] = config.section_values(slurm, section, OF_CLASSES)
     sections = {"slurm": {key: getattr(common, key) for key in OF_CLASSES}}
     sections.update({f"slurm.{name}": values for name, values in overlays.items()})
@@ -235,7 +236,18 @@ def _load(_config_id: int) -> Options:
         raise ConfigError(f"[slurm] prefix = {common.prefix}: only letters, digits, '_', '.', '+'")
     mem_max = _checked("retries", "mem_max", policy.mem_max, memory_mb)
     seconds_max = _checked("retries", "time_max", policy.time_max, seconds_of)
-    return Options(common, policy, mem_max, seconds_max, overlays)
+    given = config.section_values(slurm, "slurm")
+    given = {key: value for key, value in given.items() if key in OF_CLASSES}
+    return Options(common, given, policy, mem_max, seconds_max, overlays)
+
+
+def _known_names() -> set[str]:
+    """Return the names of all tasks and of all classes of resources, in lower case."""
+    names = {name.lower() for name in (*CLASSES, *Register.task_names())}
+    for name in Register.task_names():
+        with contextlib.suppress(TaskClassException):  # two tasks of one name
+            names.add(str(getattr(Register.get_task_cls(name), "resource_class", "")).lower())
+    return names
 
 
 def _check(section: str, values: dict[str, Any]) -> None:
@@ -266,7 +278,10 @@ def memory_mb(text: str) -> int:
     if match is None:
         raise ValueError("not a size; write 500MB or 6GB")
     exponent = "KMGT".index((match[2] or "M").upper()) - 1
-    return math.ceil(float(match[1]) * 1024.0**exponent)
+    size = math.ceil(float(match[1]) * 1024.0**exponent)
+    if size == 0:
+        raise ValueError("must be above 0, which would be the whole node")
+    return size
 
 
 def _whole_seconds(text: str) -> int:

@@ -145,9 +145,10 @@ def _elements(job: str) -> Iterator[ElementId]:
     if not array.isdigit() or not indices:
         return
     for part in indices.strip("[]").partition("%")[0].split(","):
-        first, _, last = part.partition("-")
-        if first.isdigit() and (last.isdigit() or not last):
-            yield from (ElementId(int(array), i) for i in range(int(first), int(last or first) + 1))
+        match = re.fullmatch(r"(\d+)(?:-(\d+)(?::(\d+))?)?", part)  # 4, 2-9, or 2-18:2
+        if match is not None:
+            first, last, step = int(match[1]), int(match[2] or match[1]), int(match[3] or 1)
+            yield from (ElementId(int(array), i) for i in range(first, last + 1, step))
 
 
 class Refusal(enum.Enum):
@@ -165,15 +166,24 @@ class Refusal(enum.Enum):
 
 _REFUSALS = (
     (
+        # what comes with every violation of a limit names submissions, whichever limit it is
+        r"(QOS|Assoc)Max(?!Submit)\w*|Requested time limit is invalid",
+        Refusal.NEVER,
+    ),
+    (
         r"MaxSubmitJob|job submit limit|MaxJobCount|sleeping and retrying|queue full|"
         r"Resource temporarily unavailable",
         Refusal.LIMIT,
     ),
-    (r"Socket timed out|timed out|Transport endpoint|Zero Bytes", Refusal.UNCERTAIN),
+    (
+        r"timed out|receive failure|Transport endpoint|Zero Bytes|reset by peer",
+        Refusal.UNCERTAIN,
+    ),
     (
         r"Unable to contact slurm controller|connect failure|Connection refused|Munge|"
         r"authentication error|Required partition not available|in standby|"
-        r"Slurm temporarily unable|Resolve|not responding",
+        r"Slurm temporarily unable|Resolve|not responding|Rate limit exceeded|"
+        r"submissions disabled",
         Refusal.AWAY,
     ),
 )

@@ -6,7 +6,7 @@ this order: a job that was killed for its memory may have written that its comma
 
 from __future__ import annotations
 
-__all__ = ["HOPELESS", "Cause", "Decision", "End", "Faults", "decide", "end_of"]
+__all__ = ["HELD", "HOPELESS", "Cause", "Decision", "End", "Faults", "decide", "end_of"]
 
 import dataclasses
 import enum
@@ -19,13 +19,11 @@ from lstosa_luigi.execution.slurm.parse import Accounting
 HOPELESS = frozenset(
     {
         "PartitionTimeLimit",
-        "PartitionNodeLimit",
         "PartitionConfig",
         "AccountNotAllowed",
         "InvalidAccount",
         "InvalidQOS",
         "QOSNotAllowed",
-        "BadConstraints",
         "DependencyNeverSatisfied",
         "MaxMemPerLimit",
         "AssocMaxMemPerJob",
@@ -38,7 +36,12 @@ HOPELESS = frozenset(
         "AssociationTimeLimit",
     }
 )
-"""Reasons for which a job would wait for ever (squeue(1), job reason codes)."""
+"""Reasons for which a job would wait for ever (squeue(1), job reason codes).
+
+Not among them: PartitionNodeLimit and BadConstraints, which also come while nodes are down.
+"""
+HELD = frozenset({"JobHeldUser", "JobHeldAdmin", "launch_failed_requeued_held"})
+"""Reasons for which it waits until a person releases it."""
 
 _OF_MEMORY = re.compile(r"oom-kill event|exceeded memory limit|out.of.memory handler", re.I)
 _OF_TIME = re.compile(r"DUE TO TIME LIMIT")

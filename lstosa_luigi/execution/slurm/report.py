@@ -76,9 +76,9 @@ def executions(arrays: Path, records: Path, queue: Iterable[QueueRow]) -> list[E
         What is in the queue.
     """
     past = [_of_attempt(attempt) for attempt in journal.read(arrays)]
-    told = {execution.job_id for execution in past}
+    told = {(execution.title, execution.job_id) for execution in past}
     for record in _records(records):
-        if record.job_id not in told or not record.job_id:
+        if not record.job_id or (record.title, record.job_id) not in told:
             past.append(_of_record(record))
     past.sort(key=lambda execution: execution.when)
     return past + _live(arrays, live_elements(arrays, queue))

@@ -287,8 +287,9 @@ class Client:
         self.clock.now += self.options.common.poll_interval if seconds is None else seconds
         ended = self.backend.poll()
         for outcome in ended:
-            assert outcome.name not in self.outcomes, f"{outcome.name} ended twice"
-            self.outcomes[outcome.name] = outcome
+            name = Path(outcome.key).stem
+            assert name not in self.outcomes, f"{name} ended twice"
+            self.outcomes[name] = outcome
         for note in self.backend.notes():
             (self.quiet if note.is_quiet else self.notes).append(note.text)
         return [outcome.title for outcome in ended]

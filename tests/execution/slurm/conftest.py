@@ -17,11 +17,9 @@ def load_options(monkeypatch):
 
     def load(**sections):
         configure(monkeypatch, **sections)
-        options._load.cache_clear()
         return options.load()
 
-    yield load
-    options._load.cache_clear()
+    return load
 
 
 @pytest.fixture

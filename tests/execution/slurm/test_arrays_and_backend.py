@@ -378,6 +378,7 @@ def test_submission_that_was_not_taken_is_repeated_after_the_grace(client, slurm
     assert slurm.calls["sbatch"] == 1
     assert client.backend.running() == ["1 pending"]
     client.poll()
+    client.poll()
     assert slurm.calls["sbatch"] == 2
     (note,) = client.notes
     assert note.startswith("lstosa-")
@@ -640,6 +641,9 @@ def test_job_without_its_product_failed_whatever_its_exit_code(client, slurm, jo
     (element,) = client.start(jobs[0])
     slurm.end(element, "COMPLETED")
     client.poll()
+    assert client.notes == [], "its product may take a while to be seen"
+    client.poll()
+    client.poll()
     assert client.notes == [
         "DL1A Run01807.0000: the job ended without error but its product is not there; "
         "again in 60 s, try 2 of 3"
@@ -801,7 +805,7 @@ def test_tries_of_a_product_are_counted_on_by_a_client_that_takes_it_up(client, 
 
 def test_follower_is_made_in_the_same_job(client, slurm, pair):
     dl1b, check = pair
-    (element,) = client.start(dl1b, followers={dl1b.name: [check]})
+    (element,) = client.start(dl1b, followers={dl1b.key: [check]})
     assert slurm.jobs_of(element) == [dl1b, check]
     slurm.run(element)
     make_product(dl1b, element)
@@ -816,7 +820,7 @@ def test_follower_is_made_in_the_same_job(client, slurm, pair):
 
 def test_follower_that_is_made_before_its_turn_is_told_all_the_same(client, slurm, pair):
     dl1b, check = pair
-    (element,) = client.start(dl1b, followers={dl1b.name: [check]})
+    (element,) = client.start(dl1b, followers={dl1b.key: [check]})
     slurm.succeed(element)
     assert sorted(client.poll()) == [dl1b.title, check.title]
     assert all(outcome.done for outcome in client.outcomes.values())
@@ -824,7 +828,7 @@ def test_follower_that_is_made_before_its_turn_is_told_all_the_same(client, slur
 
 def test_follower_that_fails_is_tried_again_alone(client, slurm, pair):
     dl1b, check = pair
-    (element,) = client.start(dl1b, followers={dl1b.name: [check]})
+    (element,) = client.start(dl1b, followers={dl1b.key: [check]})
     slurm.run(element)
     make_product(dl1b, element)
     client.poll()
@@ -847,7 +851,7 @@ def test_follower_that_fails_is_tried_again_alone(client, slurm, pair):
 
 def test_follower_that_failed_before_its_turn_is_tried_again_when_that_comes(client, slurm, pair):
     dl1b, check = pair
-    (element,) = client.start(dl1b, followers={dl1b.name: [check]})
+    (element,) = client.start(dl1b, followers={dl1b.key: [check]})
     make_product(dl1b, element)
     slurm.end(element, "OUT_OF_MEMORY")
     assert client.poll() == [dl1b.title]
@@ -866,7 +870,7 @@ def test_follower_that_failed_before_its_turn_is_tried_again_when_that_comes(cli
 
 def test_follower_goes_along_again_when_the_first_is_tried_again(client, slurm, pair):
     dl1b, check = pair
-    (element,) = client.start(dl1b, followers={dl1b.name: [check]})
+    (element,) = client.start(dl1b, followers={dl1b.key: [check]})
     slurm.fail(element)
     for _ in range(3):
         client.poll()
@@ -878,7 +882,7 @@ def test_follower_goes_along_again_when_the_first_is_tried_again(client, slurm, 
 
 def test_new_client_finds_a_follower_in_the_job_of_the_first(client, slurm, pair):
     dl1b, check = pair
-    (element,) = client.start(dl1b, followers={dl1b.name: [check]})
+    (element,) = client.start(dl1b, followers={dl1b.key: [check]})
     slurm.run(element)
     make_product(dl1b, element)
     later = client.again()

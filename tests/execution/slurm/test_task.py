@@ -197,7 +197,7 @@ def test_batch_gives_its_members_with_those_that_may_go_along(three):
     batch = Batch(owner, three)
     batch.run()
     assert [job.index for job in owner.jobs] == [1, 2, 3]
-    assert [[f.product for f in owner.followers[job.name]] for job in owner.jobs] == [
+    assert [[f.product for f in owner.followers[job.key]] for job in owner.jobs] == [
         ["Checked"]
     ] * 3
     assert batch.is_alive()
@@ -261,13 +261,13 @@ def test_each_member_of_a_batch_has_an_outcome_and_a_log_of_its_own(three):
     batch.run()
     one, two, last = owner.jobs
     make(Squared(folder=three.folder, number="1"))
-    batch.take(Outcome(one.name, True, log="/log/one_100_1.log"))
+    batch.take(Outcome(one.key, True, log="/log/one_100_1.log"))
     assert owner.reports == [(three.members()[0], DONE, "", "/log/one_100_1.log")]
     assert owner.reporter.texts == ["1 of 3 ended"]
-    batch.take(Outcome(two.name, False, "out of time", "last line", "/log/two_100_2.log"))
+    batch.take(Outcome(two.key, False, "out of time", "last line", "/log/two_100_2.log"))
     make(Squared(folder=three.folder, number="3"))
     assert batch.is_alive()
-    batch.take(Outcome(last.name, True))
+    batch.take(Outcome(last.key, True))
     assert not batch.is_alive()
     member, status, text, log = owner.reports[-1]
     assert (member, status, log) == (three.members()[1], "FAILED", "/log/two_100_2.log")
