@@ -5,13 +5,11 @@ from __future__ import annotations
 __all__ = ["Damaged", "check", "fits_rows"]
 
 import contextlib
-import gzip
 import json
 import math
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 BLOCK = 2880
 """FITS files consist of blocks of this size (FITS standard 4.0, section 3.1)."""
@@ -92,11 +90,20 @@ def fits_rows(path: Path) -> int:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
+    if path.suffix == ".gz":
+        import gzip
+        import zlib
+
+        try:
+            with gzip.open(path) as file:
+                yield cast(IO[bytes], file)
+        except (OSError, EOFError, zlib.error) as error:
+            raise Damaged(f"{path}: {error}") from error
+        return
     try:
-        file: Any = gzip.open(path) if path.suffix == ".gz" else path.open("rb")  # noqa: SIM115
-        with file:
-            yield file
-    except (OSError, EOFError, zlib.error) as error:
+        with path.open("rb") as plain:
+            yield plain
+    except OSError as error:
         raise Damaged(f"{path}: {error}") from error
 
 

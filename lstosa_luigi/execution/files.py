@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["link", "place", "scratch_name", "sweep", "write_whole"]
+__all__ = ["copy", "link", "place", "remove_tree", "scratch_name", "sweep", "write_whole"]
 
 import contextlib
 import errno
 import os
-import shutil
 import signal
-import socket
 from pathlib import Path
 
 
@@ -42,13 +40,30 @@ def place(made: Path, final: Path) -> None:
         # the final place is on another file system: copy beside it first
         aside = _aside(final)
         try:
-            shutil.copyfile(made, aside)
+            copy(made, aside)
             aside.replace(final)
         except BaseException:
             with contextlib.suppress(OSError):
                 aside.unlink(missing_ok=True)
             raise
         made.unlink()
+
+
+def copy(file: Path, to: Path) -> None:
+    """Copy what a file holds."""
+    import shutil  # takes as long to import as everything else here
+
+    shutil.copyfile(file, to)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder with all that is in it, as far as that can be done."""
+    try:
+        folder.rmdir()  # most are empty by now
+    except OSError:
+        import shutil
+
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def link(at: Path, target: Path) -> None:
@@ -71,7 +86,7 @@ def link(at: Path, target: Path) -> None:
 
 def scratch_name(job: str) -> str:
     """Name a scratch folder so that :func:`sweep` can tell whether its owner still lives."""
-    return f"{job}@{socket.gethostname()}@{os.getpid()}@{_start_time(os.getpid())}"
+    return f"{job}@{os.uname().nodename}@{os.getpid()}@{_start_time(os.getpid())}"
 
 
 def _aside(path: Path) -> Path:
@@ -91,7 +106,7 @@ def sweep(scratch: Path) -> list[str]:
         Names of what was removed.
     """
     removed = []
-    host = socket.gethostname()
+    host = os.uname().nodename
     try:
         entries = list(os.scandir(scratch))
     except (FileNotFoundError, NotADirectoryError):
@@ -104,7 +119,7 @@ def sweep(scratch: Path) -> list[str]:
             continue
         if entry.is_dir(follow_symlinks=False):
             _kill_inside(entry.path)
-            shutil.rmtree(entry.path, ignore_errors=True)
+            remove_tree(Path(entry.path))
         else:
             with contextlib.suppress(OSError):
                 Path(entry.path).unlink()

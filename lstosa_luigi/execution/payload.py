@@ -1,8 +1,9 @@
 """What runs inside a job: one command, in a scratch folder, whose files appear whole or not at all.
 
-Only the standard library is imported here, so that a job starts in
-milliseconds. Any number of copies of the same job may run at once: each works
-in its own folder and the last to finish replaces files by equal ones.
+Only the lighter parts of the standard library are imported here, and what is
+needed seldom where it is needed, so that a job starts in milliseconds. Any
+number of copies of the same job may run at once: each works in its own folder
+and the last to finish replaces files by equal ones.
 """
 
 from __future__ import annotations
@@ -10,30 +11,25 @@ from __future__ import annotations
 __all__ = ["HERE", "Failed", "Place", "die_with_parent", "run"]
 
 import contextlib
-import ctypes
 import dataclasses
-import datetime
 import errno
 import fcntl
 import functools
 import os
-import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from lstosa_luigi.execution import checks, files
-from lstosa_luigi.execution.causes import is_permanent, last_lines, os_error, why
 from lstosa_luigi.execution.record import Record, read_record, write_record
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
 
 PR_SET_PDEATHSIG = 1
 """From linux/prctl.h."""
-_LIBC = ctypes.CDLL(None)
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """Somebody who sends one of these wants the job to end."""
 ROOM_BYTES = 500_000
@@ -107,7 +103,7 @@ def run(job: Job, place: Place = HERE) -> Record | None:
         _make_links(job)
         return None
     attempt = _attempt(job)
-    start, clock = datetime.datetime.now(datetime.timezone.utc), time.monotonic()
+    start, clock = _utc_now(), time.monotonic()
     state, cause = "done", ""
     exit_code: int | None = 0
     signal_number: int | None = None
@@ -121,6 +117,8 @@ def run(job: Job, place: Place = HERE) -> Record | None:
             exit_code, signal_number = failure.exit_code, failure.signal_number
             is_permanent = failure.is_permanent
         except OSError as error:
+            from lstosa_luigi.execution.causes import os_error
+
             state, cause, exit_code = "failed", os_error(error), None
         except Cancelled:
             if not job.is_made():  # else it was only tidying up
@@ -129,12 +127,12 @@ def run(job: Job, place: Place = HERE) -> Record | None:
         name=job.name,
         title=job.title,
         state=state,
-        start=start.isoformat(timespec="seconds"),
-        end=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        start=start,
+        end=_utc_now(),
         seconds=round(time.monotonic() - clock, 3),
         cpu_seconds=round(used.cpu_seconds, 3),
         peak_memory_kb=used.peak_memory_kb,
-        host=socket.gethostname(),
+        host=os.uname().nodename,
         attempt=attempt,
         argv=job.argv,
         inputs=(*job.inputs, *job.staged.values(), *job.copied.values()),
@@ -154,9 +152,20 @@ def run(job: Job, place: Place = HERE) -> Record | None:
     return record
 
 
+def _utc_now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
+
+
 def die_with_parent(number: int = signal.SIGKILL) -> None:
     """Ask the kernel to send this process a signal when its parent is gone, however it went."""
-    _LIBC.prctl(PR_SET_PDEATHSIG, number)
+    _libc().prctl(PR_SET_PDEATHSIG, number)
+
+
+@functools.lru_cache(maxsize=1)
+def _libc() -> Any:
+    import ctypes
+
+    return ctypes.CDLL(None)
 
 
 def _begin(parent: int) -> None:
@@ -182,12 +191,12 @@ def _make(job: Job, attempt: int, job_id: str, used: Usage) -> None:
         for name, file in job.staged.items():
             _room_for(scratch / name).symlink_to(file)
         for name, file in job.copied.items():
-            shutil.copyfile(file, _room_for(scratch / name))
+            files.copy(Path(file), _room_for(scratch / name))
         _execute(job, scratch, attempt, used)
         made = {output.path: _find(output, scratch, job) for output in job.outputs}
         _put_in_place(made, job)
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        files.remove_tree(scratch)
         with contextlib.suppress(OSError):
             root.rmdir()
 
@@ -239,8 +248,8 @@ def _execute(job: Job, scratch: Path, attempt: int, used: Usage) -> None:
     log = Path(job.log)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
-        began = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-        file.write(f"=== {job.title}, attempt {attempt}, {began}\n{' '.join(argv)}\n".encode())
+        head = f"=== {job.title}, attempt {attempt}, {_utc_now()}"
+        file.write(f"{head}\n{' '.join(argv)}\n".encode())
         file.flush()
         before = file.tell()
         # between its start and the wait for it nobody would know which command to end
@@ -268,8 +277,11 @@ def _execute(job: Job, scratch: Path, attempt: int, used: Usage) -> None:
                 child.wait()
                 raise
     if code != 0:
+        from lstosa_luigi.execution.causes import is_permanent, last_lines, why
+
         printed = last_lines(log, since=before)
-        if shutil.disk_usage(scratch).free < ROOM_BYTES:  # then the log cannot tell either
+        disk = os.statvfs(scratch)
+        if disk.f_bavail * disk.f_frsize < ROOM_BYTES:  # then the log cannot tell either
             printed += os.strerror(errno.ENOSPC)
         exit_code, signal_number = (code, None) if code > 0 else (None, -code)
         cause = why(exit_code, signal_number, printed)

@@ -74,7 +74,7 @@ def test_copy_that_breaks_off_leaves_no_final_name(monkeypatch, tmp_path, other_
         Path(target).write_text("ha")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(files.shutil, "copyfile", break_off)
+    monkeypatch.setattr(files, "copy", break_off)
     with pytest.raises(OSError, match="No space left"):
         files.place(other_file_system, tmp_path / "dl1/final")
     assert names(tmp_path / "dl1") == []

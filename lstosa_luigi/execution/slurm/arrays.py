@@ -16,6 +16,7 @@ import logging
 import os
 import re
 import sys
+import sysconfig
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -33,6 +34,8 @@ logger = logging.getLogger("luigi-interface")
 COMPLETING = "COMPLETING"
 """State of what is over, but for its processes."""
 PROGRAM = Path(__file__).with_name("element.py")
+PACKAGES = sysconfig.get_paths()["platlib"]
+"""Where the packages are that an element may need."""
 LOCK = "lock"
 """File in a directory of manifests, held while arrays are submitted."""
 
@@ -302,7 +305,7 @@ class Arrays:
         log = Path(first.log)
         log.parent.mkdir(parents=True, exist_ok=True)  # without it Slurm starts nothing
         script = batch_script(
-            command=[sys.executable, *_START, str(PROGRAM), str(path)],
+            command=[sys.executable, "-I", "-S", str(PROGRAM), str(path), PACKAGES],
             indices=indices,
             resources=resources,
             chdir=str(log.parent),
@@ -352,10 +355,6 @@ class Arrays:
             names += [str(number)] if live <= mine else [f"{number}_{i}" for i in sorted(mine)]
         if names:
             self._slurm.cancel(names)
-
-
-_START = ("-I",)
-"""Options of Python for elements: nothing from the user's environment is imported."""
 
 
 def _indices(jobs: Sequence[Job], size: int) -> list[int]:

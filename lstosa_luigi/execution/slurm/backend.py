@@ -7,13 +7,13 @@ __all__ = ["SlurmBackend"]
 import collections
 import dataclasses
 import datetime
-import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from lstosa_luigi.execution.backend import Note, Outcome
 from lstosa_luigi.execution.causes import last_lines, os_error
+from lstosa_luigi.execution.files import remove_tree
 from lstosa_luigi.execution.record import Record, read_record
 from lstosa_luigi.execution.slurm import journal
 from lstosa_luigi.execution.slurm.arrays import COMPLETING, Array, Arrays, Element
@@ -363,7 +363,7 @@ class SlurmBackend:
         if member.element is None:
             return
         for folder in Path(member.job.scratch).glob(f"{member.job.name}.*.{member.element}@*"):
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_tree(folder)
 
     # --- new arrays ------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
-"""The program that an element of a job array is: ``python element.py MANIFEST``.
+"""The program that an element of a job array is: ``python -I -S element.py MANIFEST PACKAGES``.
 
 Run by its path, for the same reason as the program of a local job: importing
-``lstosa_luigi`` would register all tasks.
+``lstosa_luigi`` would register all tasks. PACKAGES is where others are found that
+are needed seldom: setting them up costs more than all the rest of the start.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ def main() -> int:
 
     What follows a product is only made if the product is.
     """
+    sys.path.append(sys.argv[2])
     package = types.ModuleType("lstosa_luigi")
     package.__path__ = [str(Path(__file__).resolve().parents[2])]
     sys.modules["lstosa_luigi"] = package

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lstosa_luigi.execution.record import read_record
-from lstosa_luigi.execution.slurm.arrays import PROGRAM
+from lstosa_luigi.execution.slurm.arrays import PACKAGES, PROGRAM
 from lstosa_luigi.execution.slurm.manifest import Manifest, write_manifest
 from lstosa_luigi.execution.slurm.options import Resources
 from lstosa_luigi.execution.spec import Output
@@ -31,7 +31,7 @@ def execute(tmp_path):
         variables = {"SLURM_ARRAY_JOB_ID": "1234", "SLURM_ARRAY_TASK_ID": "3"}
         with log.open("ab") as file:
             ended = subprocess.run(
-                [sys.executable, "-I", str(PROGRAM), str(path)],
+                [sys.executable, "-I", "-S", str(PROGRAM), str(path), PACKAGES],
                 env={"PATH": os.environ["PATH"], **variables},
                 stdout=file,
                 stderr=file,
