@@ -16,6 +16,11 @@ from sphinx.util.docutils import SphinxDirective
 
 import lstosa_luigi
 from lstosa_luigi import config
+from lstosa_luigi.execution.slurm import options
+from lstosa_luigi.products.base import NightTask
+
+SECTIONS = (*config.SECTIONS, options.slurm, options.retries)
+"""All sections that a configuration may have."""
 
 KINDS = {
     "Parameter": "text",
@@ -90,7 +95,7 @@ def list_table(head: Iterable[str], rows: Iterable[Iterable[str]], widths: str) 
 def configuration() -> str:
     """Return all sections of the configuration, each with its keys."""
     parts = []
-    for section in config.SECTIONS:
+    for section in SECTIONS:
         name = section.__name__
         rows = [
             (f"``{key}``", kind_of(parameter), default_of(parameter), meaning_of(key, parameter))
@@ -109,6 +114,8 @@ def task_parameters() -> str:
     rows = []
     for name in sorted(lstosa_luigi.__all__):
         task = getattr(lstosa_luigi, name)
+        if not issubclass(task, NightTask):  # it is there for tasks of others
+            continue
         own = [key for key, _ in task.get_params() if key not in common]
         options = ", ".join(f"``--{key.replace('_', '-')}``" for key in own)
         rows.append((f"``{name}``", (task.__doc__ or "").splitlines()[0], options))

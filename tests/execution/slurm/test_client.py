@@ -205,3 +205,60 @@ def test_missing_command_is_told(tmp_path, monkeypatch, command):
 def test_answer_with_odd_bytes_is_read(stand_in):
     stand_in("squeue", r"printf '14_3|RUNNING|None|\377\n14_4|RUNNING|None|a\n'")
     assert [str(row.element) for row in Slurm().queue()] == ["14_3", "14_4"]
+
+
+# --- what sbatch says when it refuses ------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "kind", "text"),
+    [
+        (
+            "sbatch: error: QOSMaxSubmitJobPerUserLimit\n"
+            "sbatch: error: Batch job submission failed: Job violates accounting/QOS policy "
+            "(job submit limit, user's size and/or time limits)",
+            1,
+            Refusal.LIMIT,
+            "error: QOSMaxSubmitJobPerUserLimit; error: Batch job submission failed: Job violates "
+            "accounting/QOS policy (job submit limit, user's size and/or time limits)",
+        ),
+        (
+            "sbatch: error: Batch job submission failed: Unable to contact slurm controller "
+            "(connect failure)",
+            1,
+            Refusal.AWAY,
+            "error: Batch job submission failed: Unable to contact slurm controller "
+            "(connect failure)",
+        ),
+        (
+            "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation",
+            1,
+            Refusal.UNCERTAIN,
+            "error: Batch job submission failed: Socket timed out on send/recv operation",
+        ),
+        (
+            "sbatch: error: Invalid --time specification",
+            255,
+            Refusal.NEVER,
+            "error: Invalid --time specification",
+        ),
+        ("", 1, Refusal.NEVER, "sbatch ended with 1"),
+    ],
+)
+def test_refusal_tells_its_kind_and_its_text_in_one_line(stand_in, said, code, kind, text):
+    stand_in("sbatch", f'cat > /dev/null\nprintf "%s" "{said}" >&2\nexit {code}')
+    assert refusal(Slurm()) == (kind, text)
+
+
+def test_refusal_before_the_script_is_read_is_told_all_the_same(stand_in):
+    stand_in("sbatch", "exec < /dev/null; echo 'sbatch: error: Invalid --time' >&2; exit 255")
+    script = "#!/bin/sh\n" + "# long\n" * 100_000  # more than a pipe holds
+    assert refusal(Slurm(), script) == (Refusal.NEVER, "error: Invalid --time")
+
+
+def test_sbatch_that_waits_for_a_place_is_ended_at_once(stand_in):
+    text = "sbatch: error: Slurm temporarily unable to accept job, sleeping and retrying"
+    stand_in("sbatch", f"cat > /dev/null\necho '{text}' >&2\n{SLEEP}")
+    began = time.monotonic()
+    assert refusal(Slurm()) == (Refusal.LIMIT, text.removeprefix("sbatch: "))
+    assert time.monotonic() - began < QUICK_S
