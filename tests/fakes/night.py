@@ -304,7 +304,7 @@ class FakeNight:
                 yield Path(folder) / name
 
     def products(self) -> dict[str, bytes]:
-        """Return all files but raw data, logs, records, manifests and the flag, with their content."""
+        """Return all files with their content, but raw data and what tells how they were made."""
         skip = ("R0/", "mc/DL1", "OSA/", "DrivePositioning")
         found = {}
         for path in sorted(self.everything()):

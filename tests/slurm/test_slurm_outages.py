@@ -1,4 +1,4 @@
-"""Slurm, its accounting or luigid away, hung or killed: the night waits, and submits nothing twice."""
+"""Slurm, its accounting or luigid away, hung or killed: the night waits, nothing comes twice."""
 
 import os
 import shutil
@@ -119,7 +119,7 @@ def test_without_accounting_a_failure_is_told_by_what_the_job_itself_wrote(
     ("conf", "sections"),
     [
         ("", {"slurm": {"extra": "--qos=limited"}}),
-        ("MaxJobCount=5", {}),
+        ("MaxJobCount=5\nMinJobAge=2", {}),  # jobs that are over count until they are forgotten
         ("MaxArraySize=4", {}),
     ],
     ids=["MaxSubmitJobsPerUser=3", "MaxJobCount=5", "MaxArraySize=4"],
