@@ -104,7 +104,7 @@ class FakeArray:
     @property
     def manifest(self):
         last = self.script.strip().splitlines()[-1]
-        return read_manifest(Path(shlex.split(last)[-1]))
+        return read_manifest(Path(shlex.split(last)[-2]))
 
     def option(self, key: str) -> str:
         found = re.search(rf"^#SBATCH --{key}=(.*)$", self.script, re.MULTILINE)

@@ -61,7 +61,7 @@ def test_name_of_an_array_says_what_runs_and_where_it_stands(client, slurm, jobs
     assert array.option("chdir") == str(Path(jobs[0].log).parent)
     assert array.option("output") == f"{Path(jobs[0].log).parent}/Run01807_DL1A_%A_%a.log"
     assert Path(jobs[0].log).parent.is_dir()
-    assert array.script.splitlines()[-1].endswith(f"/element.py {path}")
+    assert array.script.splitlines()[-1].rpartition(" ")[0].endswith(f"/element.py {path}")
 
 
 def test_array_index_is_the_number_of_the_subrun(client, slurm, tmp_path):
