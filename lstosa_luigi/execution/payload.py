@@ -157,7 +157,7 @@ def _check_inputs(job: Job) -> None:
             raise Failed(f"input {path} is missing")
         if path.name.endswith(".fits.fz"):
             try:
-                checks.fits_rows(path)
+                checks.check_raw(path)
             except checks.Damaged as damage:
                 raise Failed(f"raw file {damage}; copy it again") from damage
 

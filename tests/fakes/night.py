@@ -56,6 +56,7 @@ def fits(rows: int = 0) -> bytes:
             "GCOUNT  = 1",
             "TFIELDS = 1",
             "TFORM1  = 'B'",
+            "EXTNAME = 'Events'",
         )
         + data.ljust(-(-rows // FITS_BLOCK) * FITS_BLOCK, b"\0")
     )
