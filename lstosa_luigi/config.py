@@ -59,6 +59,10 @@ class paths(luigi.Config):  # noqa: N801 - the class name is the section's name
         default="{cat_a_calib_base}/drs4_baseline", description="DRS4 baselines"
     )
     cat_b_calib_base = luigi.Parameter(default="{calib_base_dir}/Cat-B", description="Cat-B")
+    pedestal_finder_dir = luigi.Parameter(
+        default="{base}/auxiliary/PedestalFinder",
+        description="event numbers of interleaved pedestals that are not tagged as such",
+    )
     tailcuts_finder_dir = luigi.Parameter(
         default="{base}/auxiliary/TailCuts", description="cleaning settings found for each run"
     )
@@ -235,6 +239,7 @@ class Directories:
     cat_a_calib_dir: Path
     cat_a_pedestal_dir: Path
     cat_b_calib_base: Path
+    pedestal_finder_dir: Path
     tailcuts_finder_dir: Path
     analysis_dir: Path
     dl1_dir: Path

@@ -202,9 +202,24 @@ def test_catb_calibration_is_made_and_used_when_asked_for(make_night) -> None:
     assert counts(night)["onsite_create_cat_B_calibration_file"] == 1
     folder = night.base / "monitoring/PixelCalibration/Cat-B/calibration/20240302"
     assert (folder / "v0.12.3/cat_B_calibration_filters_52.Run00003.h5").is_file()
+    for suffix in (".log", ".pdf"):
+        assert (folder / f"v0.12.3/log/cat_B_calibration_filters_52.Run00003{suffix}").is_file()
     assert (folder / "pro").resolve() == (folder / "v0.12.3").resolve()
     (call,) = night.calls("lstchain_dl1ab")
     assert any("cat_B_calibration_filters_52.Run00003.h5" in word for word in call)
+
+
+def test_pedestals_that_were_found_are_given_to_the_subrun_they_are_of(make_night) -> None:
+    night = make_night(runs=(*TINY[:2], (3, "DATA", 2)))
+    ids = night.base / "auxiliary/PedestalFinder/20240302/pedestal_ids_Run00003.0001.h5"
+    ids.parent.mkdir(parents=True)
+    ids.write_bytes(b"event numbers")
+    assert night.luigi("CloseRun", "--run-id", "3").returncode == 0
+    first, second = sorted(night.calls("lstchain_data_r0_to_dl1"), key=lambda call: call[1])
+    assert not [word for word in first if "pedestal-ids" in word]
+    assert f"--pedestal-ids-path={ids}" in second
+    record = json.loads((night.analysis / "records/Run00003.0001_DL1A.json").read_text())
+    assert str(ids) in record["inputs"]
 
 
 def test_the_standard_cleaning_needs_no_search_and_no_images_need_no_datacheck(make_night) -> None:

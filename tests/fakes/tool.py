@@ -122,6 +122,8 @@ def r0_to_dl1(o: dict[str, str]) -> list[Path]:
         "systematic-correction-file",
     ):
         need(o[key])
+    if "pedestal-ids-path" in o:
+        need(o["pedestal-ids-path"])
     part = need(o["input-file"]).name.removeprefix("LST-1.1.").removesuffix(".fits.fz")
     out = Path(o["output-dir"])
     return [
@@ -146,7 +148,9 @@ def tailcuts(o: dict[str, str]) -> list[Path]:
 def cat_b(o: dict[str, str]) -> list[Path]:
     root = Path(o["b"]) / "monitoring/PixelCalibration/Cat-B/calibration" / night_of(o) / VERSION
     assert list(Path(o["interleaved-dir"]).rglob("interleaved_*.h5"))
-    return [put(root / f"cat_B_calibration_filters_{o['filters']}.Run{int(o['r']):05d}.h5")]
+    name = f"cat_B_calibration_filters_{o['filters']}.Run{int(o['r']):05d}"
+    aside = [put(root / f"log/{name}{suffix}") for suffix in (".log", ".pdf")]
+    return [*aside, put(root / f"{name}.h5")]
 
 
 def one_to_one(o: dict[str, str]) -> list[Path]:
