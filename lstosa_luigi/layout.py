@@ -295,8 +295,8 @@ class Layout:
         return self.dl3_dir(dl2_prod) / name
 
     def dl3_source_dir(self, dl2_prod: str, source: str) -> Path:
-        """Directory of DL3 of one source: its name with what paths cannot bear replaced."""
-        return self.dl3_dir(dl2_prod) / re.sub(r"^\.+|[^\w.+-]+", "_", source)
+        """Directory of DL3 of one source: its name, but it names one directory, and no hidden one."""
+        return self.dl3_dir(dl2_prod) / re.sub(r"^\.+|/", "_", source)
 
     def dl3(self, run: int, dl2_prod: str, source: str) -> Path:
         """Event list of a run."""

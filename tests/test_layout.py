@@ -133,12 +133,14 @@ def test_telescope_has_a_hyphen_in_file_names(monkeypatch, tmp_path, telescope, 
     ("source", "directory"),
     [
         ("Crab", "Crab"),
-        ("Mrk 421", "Mrk_421"),
-        ("1ES 1959+650", "1ES_1959+650"),
-        ("GRB/2024 (alert)", "GRB_2024_alert_"),
+        ("Mrk 421", "Mrk 421"),
+        ("1ES 1959+650", "1ES 1959+650"),
+        ("GRB/2024 (alert)", "GRB_2024 (alert)"),
+        ("..", "_"),
+        (".../etc", "__etc"),
     ],
 )
-def test_source_names_become_one_directory_without_spaces(layout, source, directory):
+def test_directory_of_a_source_has_its_name_and_is_one_directory(layout, source, directory):
     assert layout.dl3(1807, DL2, source).parent.relative_to(layout.dl3_dir(DL2)) == Path(directory)
 
 

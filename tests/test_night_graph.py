@@ -40,8 +40,8 @@ FILES = (
     f"{DL3}/Crab/dl3_LST-1.Run00003.fits.gz",
     f"{DL3}/Crab/hdu-index.fits.gz",
     f"{DL3}/Crab/obs-index.fits.gz",
-    f"{DL3}/Mrk_421/dl3_LST-1.Run00004.fits.gz",
-    f"{DL3}/Mrk_421/obs-index.fits.gz",
+    f"{DL3}/Mrk 421/dl3_LST-1.Run00004.fits.gz",
+    f"{DL3}/Mrk 421/obs-index.fits.gz",
     f"{NIGHT_WISE}/v0.12.3/20240302/DL1_datacheck_20240302.h5",
     f"{NIGHT_WISE}/v0.12.3/20240302/DL1_datacheck_20240302.html",
     f"{NIGHT_WISE}/v0.12.3/20240302/DL1_datacheck_20240302.log",
@@ -160,8 +160,12 @@ def test_the_flag_says_what_was_closed_when_and_by_whom(closed: tuple[FakeNight,
 def test_a_source_with_a_space_in_its_name_reaches_lstchain_as_one_word(
     closed: tuple[FakeNight, str],
 ) -> None:
-    words = [word for call in closed[0].calls("lstchain_create_dl3_file") for word in call]
-    assert "--source-name=Mrk 421" in words
+    (call,) = [call for call in closed[0].calls("lstchain_create_dl3_file") if "Run00004" in str(call)]
+    assert "--source-name=Mrk 421" in call
+    indexed = [call[1:] for call in closed[0].calls("lstchain_create_dl3_index_files")]
+    assert all(word.startswith("--") for words in indexed for word in words)
+    index = closed[0].analysis / "log/tailcut84_nsb_tuning_0.14_Mrk 421_DL3Index.log"
+    assert "attempt 1" in index.read_text()
 
 
 def test_nothing_but_products_logs_and_records_is_left(closed: tuple[FakeNight, str]) -> None:
