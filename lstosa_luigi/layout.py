@@ -103,7 +103,7 @@ class Layout:
         return self.directories.drive_dir / f"DrivePosition_log_{self.flat_date}.txt"
 
     def pedestal_ids(self, run: int, subrun: int) -> Path:
-        """Event numbers of the interleaved pedestals of a subrun, where somebody looked for them."""
+        """Event numbers of the interleaved pedestals that somebody found in a subrun."""
         directory = self.directories.pedestal_finder_dir / self.flat_date
         return directory / f"pedestal_ids_Run{run:05d}.{subrun:04d}.h5"
 
@@ -295,7 +295,7 @@ class Layout:
         return self.dl3_dir(dl2_prod) / name
 
     def dl3_source_dir(self, dl2_prod: str, source: str) -> Path:
-        """Directory of DL3 of one source: its name, but it names one directory, and no hidden one."""
+        """Directory of DL3 of one source: its name, but for what would lead elsewhere."""
         return self.dl3_dir(dl2_prod) / re.sub(r"^\.+|/", "_", source)
 
     def dl3(self, run: int, dl2_prod: str, source: str) -> Path:

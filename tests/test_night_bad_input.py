@@ -157,9 +157,15 @@ def test_a_drive_log_that_ends_too_early(make_night) -> None:
         "maximum value (1709410000.0).",
     )
     message, *_log, end = lines(night, code=30)
-    assert "FAILED  DL1A Run00004.0000: the drive log does not cover the times" in message
+    assert (
+        "FAILED  DL1A Run00004.0000: the drive log does not cover the times of the events of run "
+        f"00004 ({night.drive_log} goes from 2024-03-02 20:00:00 to 2024-03-02 20:00:00 UTC): "
+    ) in message
     assert end == NOT_CLOSED
     assert list(night.base.rglob("dl3_LST-1.Run00003.fits.gz"))
+    text = night.run_summary.read_text()
+    night.run_summary.write_text(text.replace("4,1,DATA", "4,1,EDATA"))
+    assert night.luigi().returncode == 0, "what the message advises closes the night"
 
 
 def test_neither_models_nor_simulation(make_night) -> None:

@@ -160,7 +160,9 @@ def test_the_flag_says_what_was_closed_when_and_by_whom(closed: tuple[FakeNight,
 def test_a_source_with_a_space_in_its_name_reaches_lstchain_as_one_word(
     closed: tuple[FakeNight, str],
 ) -> None:
-    (call,) = [call for call in closed[0].calls("lstchain_create_dl3_file") if "Run00004" in str(call)]
+    (call,) = [
+        call for call in closed[0].calls("lstchain_create_dl3_file") if "Run00004" in str(call)
+    ]
     assert "--source-name=Mrk 421" in call
     indexed = [call[1:] for call in closed[0].calls("lstchain_create_dl3_index_files")]
     assert all(word.startswith("--") for words in indexed for word in words)

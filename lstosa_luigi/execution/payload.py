@@ -199,7 +199,7 @@ def _execute(job: Job, scratch: Path, attempt: int) -> None:
         if shutil.disk_usage(scratch).free < ROOM_BYTES:  # then the log cannot tell either
             printed += os.strerror(errno.ENOSPC)
         exit_code, signal_number = (code, None) if code > 0 else (None, -code)
-        raise Failed(why(exit_code, signal_number, printed), exit_code, signal_number)
+        raise Failed(why(exit_code, signal_number, printed, job.inputs), exit_code, signal_number)
 
 
 def _find(output: Output, scratch: Path, job: Job) -> Path | None:
