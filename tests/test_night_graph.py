@@ -253,6 +253,16 @@ def test_the_standard_cleaning_needs_no_search_and_no_images_need_no_datacheck(m
     assert "lstchain_longterm_dl1_check" not in done
 
 
+def test_the_standard_cleaning_is_that_of_lstchain_if_none_is_given(make_night) -> None:
+    night = make_night(runs=TINY, options={"lstchain": {"apply_standard_dl1b_config": "true"}})
+    assert night.luigi("CloseRun", "--run-id", "3").returncode == 0
+    (packaged,) = night.environment.rglob("lstchain_standard_config.json")
+    (call,) = night.calls("lstchain_dl1ab")
+    assert f"--config={packaged}" in call
+    assert night.calls("lstchain_find_tailcuts") == []
+    assert (night.base / f"{CUTS}/dl1_LST-1.Run00003.h5").is_file()
+
+
 def test_a_given_irf_and_given_models_need_no_simulation(make_night) -> None:
     night = make_night(runs=TINY)
     forests = night.base / "models/AllSky/20240918_v0.10.12_allsky_nsb_tuning_0.14/dec_2276"

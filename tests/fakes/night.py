@@ -72,6 +72,10 @@ def write_environment(root: Path) -> None:
     site = root / "lib" / "python3.11" / "site-packages" / "lstchain-0.12.3.dist-info"
     site.mkdir(parents=True)
     (site / "METADATA").write_text("Metadata-Version: 2.1\nName: lstchain\nVersion: 0.12.3\n")
+    packaged = site.parent / "lstchain/data/lstchain_standard_config.json"
+    packaged.parent.mkdir(parents=True)
+    cuts = {"picture_thresh": 8, "boundary_thresh": 4}
+    packaged.write_text(json.dumps({"tailcuts_clean_with_pedestal_threshold": cuts}))
     source = Path(tool.__file__).read_text()
     for name in tool.TOOLS:
         path = root / "bin" / name
