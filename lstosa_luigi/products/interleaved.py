@@ -13,7 +13,7 @@ from lstosa_luigi import commands
 from lstosa_luigi.errors import InputError
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
 from lstosa_luigi.products.base import NightProduct, RunTask
-from lstosa_luigi.products.calibration import BASE, CAT_A, staged_cat_a
+from lstosa_luigi.products.calibration import BASE, CAT_A, MONITORING, staged_cat_a
 from lstosa_luigi.products.dl1a import DL1A
 from lstosa_luigi.products.raw import each_subrun
 
@@ -96,7 +96,11 @@ class CatBCalibration(_OfAllSubruns):
             [
                 Output(str(log), f"{made}/log/{log.name}", required=False),
                 Output(str(plot), f"{made}/log/{plot.name}", required=False),
-                Output(str(product), f"{made}/{product.name}"),
+                Output(
+                    str(product),
+                    f"{made}/{product.name}",
+                    tables=tuple(f"/tel_{layout.telescope[-1]}/{name}" for name in MONITORING),
+                ),
             ],
             inputs=layout.r0_streams(self.run_id, 0),
             staged=staged,
