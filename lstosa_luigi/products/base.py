@@ -72,9 +72,10 @@ class NightTask(luigi.Task):
         """Configuration of the production, with what only its tools know filled in."""
         settings = config.load(str(self.prod_id))
         options = settings.lstchain
-        if options.apply_standard_dl1b_config and not options.dl1b_config:
-            options = options.clone(dl1b_config=str(standard_config(options)))
-        return dataclasses.replace(settings, lstchain=options)
+        if not options.apply_standard_dl1b_config or options.dl1b_config:
+            return settings
+        standard = str(standard_config(options))
+        return dataclasses.replace(settings, lstchain=options.clone(dl1b_config=standard))
 
     @property
     def tools(self) -> Tools:
