@@ -73,6 +73,9 @@ pytest: .venv .venv-lstchain  ## Runs the tests (PYTEST_ARGS='-m "not night"' fo
 	    $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 bench: .venv .venv-lstchain  ## Runs what prints ratios, in benchmarks/
+	$(call step,A night of raw data below demo)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" LUIGI_CONFIG_PATH=config/luigi.cfg \
+	    lstosa simulate-night --base demo --date 2024-03-02
 	@for script in benchmarks/[a-z]*.py; do \
 	    printf '\n== %s\n' "$$script"; \
 	    PATH="$(CURDIR)/$(BIN):$$PATH" LSTOSA_TOOLS_ENVIRONMENT="$(abspath .venv-lstchain)" \

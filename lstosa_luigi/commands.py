@@ -97,6 +97,7 @@ def r0_to_dl1(
     calibration: str,
     time_calibration: str,
     systematics: str,
+    pedestal_ids: str = "",
 ) -> Argv:
     """Calibrate and parametrise one subrun."""
     return _argv(
@@ -110,6 +111,7 @@ def r0_to_dl1(
         f"--calibration-file={calibration}",
         f"--time-calibration-file={time_calibration}",
         f"--systematic-correction-file={systematics}",
+        *_given("--pedestal-ids-path", pedestal_ids),
     )
 
 

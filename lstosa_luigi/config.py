@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 import dataclasses
+import difflib
 import functools
 import os
 import string
@@ -64,6 +65,10 @@ class paths(luigi.Config):  # noqa: N801 - the class name is the section's name
         default="{cat_a_calib_base}/drs4_baseline", description="DRS4 baselines"
     )
     cat_b_calib_base = luigi.Parameter(default="{calib_base_dir}/Cat-B", description="Cat-B")
+    pedestal_finder_dir = luigi.Parameter(
+        default="{base}/auxiliary/PedestalFinder",
+        description="event numbers of interleaved pedestals that are not tagged as such",
+    )
     tailcuts_finder_dir = luigi.Parameter(
         default="{base}/auxiliary/TailCuts", description="cleaning settings found for each run"
     )
@@ -128,7 +133,9 @@ class lstchain(luigi.Config):  # noqa: N801
     create_dl3_index = luigi.Parameter(default="lstchain_create_dl3_index_files")
     dl1a_config = luigi.Parameter(default="", description="default: lstchain's standard config")
     dl1b_config = luigi.Parameter(
-        default="", description="cleaning of all runs if apply_standard_dl1b_config"
+        default="",
+        description="cleaning of all runs if apply_standard_dl1b_config; "
+        "default: lstchain's standard config",
     )
     dl2_config = luigi.Parameter(default="", description="default: lstchain's standard config")
     dl3_config = luigi.Parameter(default="", description="cuts of DL3 and IRFs; default: none")
@@ -200,6 +207,17 @@ class local(luigi.Config):  # noqa: N801
 
 SECTIONS: tuple[type[luigi.Config], ...] = (paths, production, lstchain, mc, execution, local)
 
+NOT_YET = {
+    "max_tries": "a product is tried once a command; give the same command again",
+    "use_ff_heuristic_gain_selection": "gain selection is not made here; put R0G in place before",
+    "use_lstcam_env_for_CatA_calib": "all tools of a production come from one environment",
+    "use_lstcam_env_for_CatB_calib": "all tools of a production come from one environment",
+}
+"""Keys of lstosa's ``[lstchain]`` that are not taken over yet, and what holds instead."""
+
+ALIKE = 0.75
+"""Ratio of :mod:`difflib` above which the name of a section is taken for a misspelt one."""
+
 LUIGI_DEFAULTS = {
     # luigi ends with 0 after failures unless told otherwise
     ("retcode", "already_running"): str(int(ExitCode.ALREADY_RUNNING)),
@@ -243,6 +261,7 @@ class Directories:
     cat_a_calib_dir: Path
     cat_a_pedestal_dir: Path
     cat_b_calib_base: Path
+    pedestal_finder_dir: Path
     tailcuts_finder_dir: Path
     analysis_dir: Path
     dl1_dir: Path
@@ -292,6 +311,7 @@ def forget() -> None:
 
 @functools.lru_cache(maxsize=16)
 def _load(prod_id: str, _config_id: int) -> Settings:
+    _check_names_of_sections()
     sections = {section.__name__: read_section(section) for section in SECTIONS}
     wanted = prod_id or sections["production"].prod_id
     overlay = section_values(lstchain, f"lstchain.{wanted}") if wanted else {}
@@ -303,8 +323,6 @@ def _load(prod_id: str, _config_id: int) -> Settings:
         raise ConfigError(f"[lstchain] environment = {tools.environment}: no such directory")
     tools = _with_files(tools, "dl1a_config", "dl1b_config", "dl2_config", "dl3_config")
     simulated = _with_files(sections["mc"], "irf_file", "gamma", "proton", "electron")
-    if tools.apply_standard_dl1b_config and not tools.dl1b_config:
-        raise ConfigError("[lstchain] apply_standard_dl1b_config needs dl1b_config = FILE")
     return Settings(
         directories=_directories(sections["paths"]),
         prod_id=wanted,
@@ -332,6 +350,31 @@ def load_execution() -> tuple[execution, local]:
     if slots.jobs < 1:
         raise ConfigError(f"[local] jobs = {slots.jobs}: must be at least 1")
     return backend, slots
+
+
+def _check_names_of_sections() -> None:
+    """Refuse a section that nobody reads but that was meant for one of ours.
+
+    Sections of Luigi and of other packages are none of our business: only one whose name
+    is much like one of ours, and that has a key of it, is taken for a misspelt one.
+    """
+    ours = {section.__name__: section for section in SECTIONS}
+    theirs = set(luigi.task_register.Register.task_names()) - set(ours)
+    config = luigi.configuration.get_config()
+    for name in config.sections():
+        head, dot, production_name = name.partition(".")
+        if head == lstchain.__name__ and dot:
+            section_values(
+                lstchain, name
+            )  # of whatever production: it is read once that is asked for
+        if head in ours or name in theirs:
+            continue
+        for meant in difflib.get_close_matches(head.strip().lower(), ours, n=1, cutoff=ALIKE):
+            known = {key.lower() for key, _ in ours[meant].get_params()}
+            if known & {option.lower().replace("-", "_") for option in config.options(name)}:
+                raise ConfigError(
+                    f"[{name}]: no such section; did you mean [{meant}{dot}{production_name}]?"
+                )
 
 
 def read_section(section: type[luigi.Config]) -> Any:
@@ -382,6 +425,8 @@ def section_values(
     for option in config.options(name):
         if option in config.defaults() and option not in known:
             continue  # [DEFAULT] is for all sections, also those of others
+        if section is lstchain:
+            _refuse_not_yet(name, option)
         if option.lower().replace("-", "_") not in known:
             raise ConfigError(
                 f"[{name}] {option}: no such key; this section knows "
@@ -399,6 +444,16 @@ def section_values(
             config.remove_option(name, option)
             config.set(name, key, raw)
     return values
+
+
+def _refuse_not_yet(section: str, option: str) -> None:
+    """Say of a key that lstosa has why it is not here, rather than that nobody knows it."""
+    for key, instead in NOT_YET.items():
+        if option.lower().replace("-", "_") == key.lower():
+            raise ConfigError(
+                f"[{section}] {key}: known from lstosa, but not supported yet ({instead}). "
+                "Remove the key."
+            )
 
 
 def _with_files(section: Any, *keys: str) -> Any:
@@ -425,7 +480,20 @@ def _directories(section: paths) -> Directories:
         raise ConfigError(f"[paths] base = {base}: no such directory")
     if not os.access(base, os.W_OK | os.X_OK):
         raise ConfigError(f"[paths] base = {base}: not writable")
+    for key, parameter in paths.get_params():
+        if values[key] != parameter._default:
+            _check_parent(key, resolved)
     return Directories(**resolved)
+
+
+def _check_parent(key: str, resolved: dict[str, Path]) -> None:
+    """Refuse a directory that was set below one that nobody makes: it is misspelt."""
+    parent = resolved[key].parent
+    if parent not in resolved.values() and not parent.is_dir():
+        raise ConfigError(
+            f"[paths] {key} = {resolved[key]}: no such directory {parent}. Make it, or correct "
+            "the path."
+        )
 
 
 def _expand(key: str, values: dict[str, str], seen: tuple[str, ...]) -> str:

@@ -102,6 +102,11 @@ class Layout:
         """Pointing of the telescope through the night."""
         return self.directories.drive_dir / f"DrivePosition_log_{self.flat_date}.txt"
 
+    def pedestal_ids(self, run: int, subrun: int) -> Path:
+        """Event numbers of the interleaved pedestals that somebody found in a subrun."""
+        directory = self.directories.pedestal_finder_dir / self.flat_date
+        return directory / f"pedestal_ids_Run{run:05d}.{subrun:04d}.h5"
+
     # --- calibration -----------------------------------------------------------------------
 
     def drs4_baseline(self, run: int) -> Path:
@@ -142,6 +147,15 @@ class Layout:
         """Calibration from the interleaved events of a run (Cat-B)."""
         base = self.directories.cat_b_calib_base / "calibration" / self.flat_date / self.version
         return base / f"cat_B_calibration_filters_{filters}.Run{run:05d}.h5"
+
+    def cat_b_plot(self, run: int, filters: str) -> Path:
+        """Check plots of the Cat-B calibration."""
+        file = self.cat_b_calibration(run, filters)
+        return file.parent / "log" / f"{file.stem}.pdf"
+
+    def cat_b_log(self, run: int, filters: str) -> Path:
+        """What the calibration tool itself logs."""
+        return self.cat_b_plot(run, filters).with_suffix(".log")
 
     # --- running analysis ------------------------------------------------------------------
 
@@ -285,8 +299,8 @@ class Layout:
         return self.dl3_dir(dl2_prod) / name
 
     def dl3_source_dir(self, dl2_prod: str, source: str) -> Path:
-        """Directory of DL3 of one source: its name with what paths cannot bear replaced."""
-        return self.dl3_dir(dl2_prod) / re.sub(r"^\.+|[^\w.+-]+", "_", source)
+        """Directory of DL3 of one source: its name, but for what would lead elsewhere."""
+        return self.dl3_dir(dl2_prod) / re.sub(r"^\.+|/", "_", source)
 
     def dl3(self, run: int, dl2_prod: str, source: str) -> Path:
         """Event list of a run."""

@@ -52,6 +52,14 @@ LINES = {
          "--calibration-file=/m/calibration.h5", "--time-calibration-file=/m/time.h5",
          "--systematic-correction-file=/m/systematics.h5"],
     ),
+    "R0 to DL1 with the pedestals that were found": (
+        commands.r0_to_dl1, ("/i", "/o", "", "/d", "/s", "/p", "/c", "/t", "/f",
+                             "/a/pedestal_ids_Run01807.0003.h5"),
+        ["--input-file=/i", "--output-dir=/o", "--pointing-file=/d", "--run-summary-path=/s",
+         "--pedestal-file=/p", "--calibration-file=/c", "--time-calibration-file=/t",
+         "--systematic-correction-file=/f",
+         "--pedestal-ids-path=/a/pedestal_ids_Run01807.0003.h5"],
+    ),
     "tailcuts finder": (
         commands.find_tailcuts, (RA, 1807, "/b/auxiliary/TailCuts"),
         [f"--input-dir={RA}", "--run=1807", "--output-dir=/b/auxiliary/TailCuts"],
@@ -194,7 +202,7 @@ TOOLS = {
     "drs4_baseline": ["DRS4 baseline"],
     "charge_calibration": ["charge calibration with the flat-field heuristic"],
     "catB_calibration": ["Cat-B calibration"],
-    "r0_to_dl1": ["R0 to DL1"],
+    "r0_to_dl1": ["R0 to DL1", "R0 to DL1 with the pedestals that were found"],
     "tailcuts_finder": ["tailcuts finder"],
     "dl1ab": ["DL1a to DL1b without images", "DL1a to DL1b with Cat-B"],
     "check_dl1": ["check of a subrun", "check of a run"],

@@ -62,8 +62,10 @@ def test_options_of_lstchain_have_lstosas_names_and_defaults(monkeypatch, tmp_pa
 
 
 def test_every_directory_follows_from_base_unless_it_is_set(monkeypatch, tmp_path):
-    directories = load(monkeypatch, tmp_path, paths={"monitoring": "/archive/{base}"}).directories
-    assert directories.monitoring == Path(f"/archive/{tmp_path}")
+    (tmp_path / "archive").mkdir()
+    monitoring = "{base}/archive/monitoring"
+    directories = load(monkeypatch, tmp_path, paths={"monitoring": monitoring}).directories
+    assert directories.monitoring == tmp_path / "archive/monitoring"
     assert (
         directories.cat_a_calib_dir == directories.monitoring / "PixelCalibration/Cat-A/calibration"
     )
@@ -185,9 +187,10 @@ def test_environment_and_prefix_exclude_each_other(monkeypatch, tmp_path):
     assert message == "[lstchain] environment and command_prefix are both set: choose one"
 
 
-def test_standard_cleaning_needs_its_file(monkeypatch, tmp_path):
-    message = refused(monkeypatch, tmp_path, lstchain={"apply_standard_dl1b_config": "true"})
-    assert message == "[lstchain] apply_standard_dl1b_config needs dl1b_config = FILE"
+def test_standard_cleaning_needs_no_file_of_its_own(monkeypatch, tmp_path):
+    settings = load(monkeypatch, tmp_path, lstchain={"apply_standard_dl1b_config": "true"})
+    assert settings.lstchain.apply_standard_dl1b_config
+    assert settings.lstchain.dl1b_config == ""
 
 
 def test_base_must_be_set(monkeypatch):
@@ -240,6 +243,92 @@ def test_base_must_be_writable(monkeypatch, tmp_path):
 )
 def test_wrong_reference_between_directories_is_named(monkeypatch, tmp_path, paths, message):
     assert refused(monkeypatch, tmp_path, paths=paths) == message
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "parent"),
+    [
+        ("dl1_dir", "/no/such/DL1", "/no/such"),
+        ("drive_dir", "{base}/monitring/DrivePositioning", "{base}/monitring"),
+        ("osa_dir", "{base}/a/b", "{base}/a"),
+    ],
+)
+def test_directory_below_one_that_is_not_there_is_named(monkeypatch, tmp_path, key, value, parent):
+    value, parent = (text.replace("{base}", str(tmp_path)) for text in (value, parent))
+    assert refused(monkeypatch, tmp_path, paths={key: value}) == (
+        f"[paths] {key} = {value}: no such directory {parent}. Make it, or correct the path."
+    )
+    if value.startswith(str(tmp_path)):
+        Path(parent).mkdir()
+        load(monkeypatch, tmp_path, paths={key: value})
+
+
+def test_directory_may_be_set_below_one_that_the_night_makes(monkeypatch, tmp_path):
+    paths = {"cat_a_calib_dir": "{cat_a_calib_base}/better"}
+    directories = load(monkeypatch, tmp_path, paths=paths).directories
+    assert directories.cat_a_calib_dir == directories.cat_a_calib_base / "better"
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "meant"),
+    [
+        ("path", "dl1_dir", "paths"),
+        ("Paths", "dl1_dir", "paths"),
+        ("lstchian", "environment", "lstchain"),
+        ("lst_chain", "dl1ab", "lstchain"),
+        ("LSTCHAIN", "catB_calibration", "lstchain"),
+        ("lstchian.v0.13.0", "environment", "lstchain.v0.13.0"),
+        ("productions", "prod_id", "production"),
+        ("MC", "IRF_file", "mc"),
+        ("locals", "jobs", "local"),
+    ],
+)
+def test_section_with_a_misspelt_name_is_named_with_the_one_meant(
+    monkeypatch, tmp_path, section, key, meant
+):
+    message = refused(monkeypatch, tmp_path, **{section: {key: "x"}})
+    assert message == f"[{section}]: no such section; did you mean [{meant}]?"
+
+
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [
+        ("core", "log_level"),
+        ("retcode", "task_failed"),
+        ("execution_summary", "summary_length"),
+        ("resources", "jobs"),
+        ("email", "receiver"),
+        ("hdfs", "client"),
+        ("locale", "language"),
+        ("Tailcuts", "priority"),
+        ("sciluigi", "jobs"),
+        ("lst", "base"),
+        ("paths_of_my_package", "base"),
+    ],
+)
+def test_sections_of_others_are_none_of_our_business(monkeypatch, tmp_path, section, key):
+    load(monkeypatch, tmp_path, **{section: {key: "x"}})
+
+
+@pytest.mark.parametrize("production", ["v0.11", "v0.13.0"])
+def test_unknown_key_of_a_production_that_is_not_asked_for_is_named(
+    monkeypatch, tmp_path, production
+):
+    message = refused(monkeypatch, tmp_path, **{f"lstchain.{production}": {"environmnt": "x"}})
+    assert message.startswith(f"[lstchain.{production}] environmnt: no such key; this section")
+
+
+@pytest.mark.parametrize("section", ["lstchain", "lstchain.v0.13.0"])
+@pytest.mark.parametrize("key", [*config.NOT_YET, "MAX-TRIES", "use_lstcam_env_for_cata_calib"])
+def test_key_that_only_lstosa_has_is_told_apart_from_a_misspelt_one(
+    monkeypatch, tmp_path, section, key
+):
+    message = refused(monkeypatch, tmp_path, **{section: {key: "False"}})
+    name = next(name for name in config.NOT_YET if name.lower() == key.lower().replace("-", "_"))
+    assert message == (
+        f"[{section}] {name}: known from lstosa, but not supported yet ({config.NOT_YET[name]}). "
+        "Remove the key."
+    )
 
 
 # --- where it is read from -----------------------------------------------------------------

@@ -152,6 +152,18 @@ def make_targets() -> set[str]:
     return set(re.findall(r"^([a-z.-]+):(?!=)", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
+def test_benchmarks_find_their_raw_data_in_a_fresh_clone() -> None:
+    """They read what is below ``demo``, of the date that each of them names."""
+    done = subprocess.run(
+        ["make", "-n", "bench"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    made = done.stdout.index("lstosa simulate-night --base demo --date 2024-03-02")
+    assert made < done.stdout.index("for script in benchmarks/")
+    dates = {date for file in (ROOT / "benchmarks").glob("*.py")
+             for date in re.findall(r'^DATE = "(.*)"', file.read_text(), re.MULTILINE)}  # fmt: skip
+    assert dates == {"2024-03-02"}
+
+
 def test_readme_begins_with_the_two_commands() -> None:
     assert "\n    make night\n    make test\n" in (ROOT / "README.md").read_text()
 
@@ -258,6 +270,12 @@ def test_type_and_default_of_a_key_are_in_a_readers_words(
     parameter = dict(section.get_params())[key]
     assert reference_tables.kind_of(parameter) == kind
     assert reference_tables.default_of(parameter) == default
+
+
+def test_keys_of_lstosa_that_are_not_taken_over_are_listed() -> None:
+    rows = table("reference/configuration.rst", "lstosa-keys")
+    listed = {key for keys, text in rows if text.startswith("Not yet.") for key in keys.split(", ")}
+    assert {key.strip("`") for key in listed} == set(config.NOT_YET)
 
 
 def test_every_key_has_a_meaning_from_the_code_or_else_from_the_docs() -> None:

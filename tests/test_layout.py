@@ -22,6 +22,8 @@ PLACES = {
     "monitoring/RunSummary/RunSummary_20200117.ecsv": lambda at: at.run_summary(),
     "monitoring/RunCatalog/RunCatalog_20200117.ecsv": lambda at: at.run_catalog(),
     "monitoring/DrivePositioning/DrivePosition_log_20200117.txt": lambda at: at.drive_log(),
+    "auxiliary/PedestalFinder/20200117/pedestal_ids_Run01807.0003.h5":
+        lambda at: at.pedestal_ids(1807, 3),
     "auxiliary/TailCuts/dl1ab_Run01807.json": lambda at: at.tailcuts_config(1807),
     "auxiliary/TailCuts/log_find_tailcuts_Run01807.log": lambda at: at.tailcuts_log(1807),
     f"models/AllSky/{MC}/dec_2276": lambda at: at.model(f"{MC}/dec_2276"),
@@ -38,6 +40,10 @@ PLACES = {
         lambda at: at.charge_calibration_log(1809, "52"),
     "monitoring/PixelCalibration/Cat-B/calibration/20200117/v0.12.3/"
     "cat_B_calibration_filters_52.Run01807.h5": lambda at: at.cat_b_calibration(1807, "52"),
+    "monitoring/PixelCalibration/Cat-B/calibration/20200117/v0.12.3/log/"
+    "cat_B_calibration_filters_52.Run01807.pdf": lambda at: at.cat_b_plot(1807, "52"),
+    "monitoring/PixelCalibration/Cat-B/calibration/20200117/v0.12.3/log/"
+    "cat_B_calibration_filters_52.Run01807.log": lambda at: at.cat_b_log(1807, "52"),
     # running analysis
     "running_analysis/20200117/v0.1.0": lambda at: at.analysis(),
     "running_analysis/20200117/v0.1.0/dl1_LST-1.Run01807.0003.h5": lambda at: at.dl1a(1807, 3),
@@ -127,12 +133,14 @@ def test_telescope_has_a_hyphen_in_file_names(monkeypatch, tmp_path, telescope, 
     ("source", "directory"),
     [
         ("Crab", "Crab"),
-        ("Mrk 421", "Mrk_421"),
-        ("1ES 1959+650", "1ES_1959+650"),
-        ("GRB/2024 (alert)", "GRB_2024_alert_"),
+        ("Mrk 421", "Mrk 421"),
+        ("1ES 1959+650", "1ES 1959+650"),
+        ("GRB/2024 (alert)", "GRB_2024 (alert)"),
+        ("..", "_"),
+        (".../etc", "__etc"),
     ],
 )
-def test_source_names_become_one_directory_without_spaces(layout, source, directory):
+def test_directory_of_a_source_has_its_name_and_is_one_directory(layout, source, directory):
     assert layout.dl3(1807, DL2, source).parent.relative_to(layout.dl3_dir(DL2)) == Path(directory)
 
 

@@ -99,6 +99,30 @@ def test_an_environment_without_one_of_the_commands(make_night) -> None:
     assert end == NOT_CLOSED
 
 
+def test_an_environment_without_a_standard_cleaning(make_night) -> None:
+    night = make_night(runs=TINY, options={"lstchain": {"apply_standard_dl1b_config": "true"}})
+    (packaged,) = night.environment.rglob("lstchain_standard_config.json")
+    packaged.unlink()
+    (message,) = lines(night, code=40)
+    assert "[lstchain] apply_standard_dl1b_config: lstchain 0.12.3 has no " in message
+    assert message.endswith("Set dl1b_config = FILE.")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"lstchian": {"dl1ab": "x"}}, "[lstchian]: no such section; did you mean [lstchain]?"),
+        ({"lstchain.v9": {"dl1ba": "x"}}, "[lstchain.v9] dl1ba: no such key"),
+        ({"lstchain": {"max_tries": "3"}}, "[lstchain] max_tries: known from lstosa, but not "),
+        ({"paths": {"dl1_dir": "/no/such/DL1"}}, "[paths] dl1_dir = /no/such/DL1: no such direct"),
+    ],
+)
+def test_a_configuration_of_which_a_part_would_not_count(make_night, options, said: str) -> None:
+    night = make_night(runs=TINY, options=options)
+    (message,) = lines(night, code=40)
+    assert said in message
+
+
 def test_no_luigid_where_one_should_be(make_night) -> None:
     night = make_night(runs=TINY)
     port = free_port()
@@ -157,9 +181,15 @@ def test_a_drive_log_that_ends_too_early(make_night) -> None:
         "maximum value (1709410000.0).",
     )
     message, *_log, end = lines(night, code=30)
-    assert "FAILED  DL1A Run00004.0000: the drive log does not cover the times" in message
+    assert (
+        "FAILED  DL1A Run00004.0000: the drive log does not cover the times of the events of run "
+        f"00004 ({night.drive_log} goes from 2024-03-02 20:00:00 to 2024-03-02 20:00:00 UTC): "
+    ) in message
     assert end == NOT_CLOSED
     assert list(night.base.rglob("dl3_LST-1.Run00003.fits.gz"))
+    text = night.run_summary.read_text()
+    night.run_summary.write_text(text.replace("4,1,DATA", "4,1,EDATA"))
+    assert night.luigi().returncode == 0, "what the message advises closes the night"
 
 
 def test_neither_models_nor_simulation(make_night) -> None:

@@ -40,8 +40,8 @@ FILES = (
     f"{DL3}/Crab/dl3_LST-1.Run00003.fits.gz",
     f"{DL3}/Crab/hdu-index.fits.gz",
     f"{DL3}/Crab/obs-index.fits.gz",
-    f"{DL3}/Mrk_421/dl3_LST-1.Run00004.fits.gz",
-    f"{DL3}/Mrk_421/obs-index.fits.gz",
+    f"{DL3}/Mrk 421/dl3_LST-1.Run00004.fits.gz",
+    f"{DL3}/Mrk 421/obs-index.fits.gz",
     f"{NIGHT_WISE}/v0.12.3/20240302/DL1_datacheck_20240302.h5",
     f"{NIGHT_WISE}/v0.12.3/20240302/DL1_datacheck_20240302.html",
     f"{NIGHT_WISE}/v0.12.3/20240302/DL1_datacheck_20240302.log",
@@ -160,8 +160,14 @@ def test_the_flag_says_what_was_closed_when_and_by_whom(closed: tuple[FakeNight,
 def test_a_source_with_a_space_in_its_name_reaches_lstchain_as_one_word(
     closed: tuple[FakeNight, str],
 ) -> None:
-    words = [word for call in closed[0].calls("lstchain_create_dl3_file") for word in call]
-    assert "--source-name=Mrk 421" in words
+    (call,) = [
+        call for call in closed[0].calls("lstchain_create_dl3_file") if "Run00004" in str(call)
+    ]
+    assert "--source-name=Mrk 421" in call
+    indexed = [call[1:] for call in closed[0].calls("lstchain_create_dl3_index_files")]
+    assert all(word.startswith("--") for words in indexed for word in words)
+    index = closed[0].analysis / "log/tailcut84_nsb_tuning_0.14_Mrk 421_DL3Index.log"
+    assert "attempt 1" in index.read_text()
 
 
 def test_nothing_but_products_logs_and_records_is_left(closed: tuple[FakeNight, str]) -> None:
@@ -202,9 +208,24 @@ def test_catb_calibration_is_made_and_used_when_asked_for(make_night) -> None:
     assert counts(night)["onsite_create_cat_B_calibration_file"] == 1
     folder = night.base / "monitoring/PixelCalibration/Cat-B/calibration/20240302"
     assert (folder / "v0.12.3/cat_B_calibration_filters_52.Run00003.h5").is_file()
+    for suffix in (".log", ".pdf"):
+        assert (folder / f"v0.12.3/log/cat_B_calibration_filters_52.Run00003{suffix}").is_file()
     assert (folder / "pro").resolve() == (folder / "v0.12.3").resolve()
     (call,) = night.calls("lstchain_dl1ab")
     assert any("cat_B_calibration_filters_52.Run00003.h5" in word for word in call)
+
+
+def test_pedestals_that_were_found_are_given_to_the_subrun_they_are_of(make_night) -> None:
+    night = make_night(runs=(*TINY[:2], (3, "DATA", 2)))
+    ids = night.base / "auxiliary/PedestalFinder/20240302/pedestal_ids_Run00003.0001.h5"
+    ids.parent.mkdir(parents=True)
+    ids.write_bytes(b"event numbers")
+    assert night.luigi("CloseRun", "--run-id", "3").returncode == 0
+    first, second = sorted(night.calls("lstchain_data_r0_to_dl1"), key=lambda call: call[1])
+    assert not [word for word in first if "pedestal-ids" in word]
+    assert f"--pedestal-ids-path={ids}" in second
+    record = json.loads((night.analysis / "records/Run00003.0001_DL1A.json").read_text())
+    assert str(ids) in record["inputs"]
 
 
 def test_the_standard_cleaning_needs_no_search_and_no_images_need_no_datacheck(make_night) -> None:
@@ -230,6 +251,16 @@ def test_the_standard_cleaning_needs_no_search_and_no_images_need_no_datacheck(m
     done = counts(night)
     assert "lstchain_check_dl1" not in done
     assert "lstchain_longterm_dl1_check" not in done
+
+
+def test_the_standard_cleaning_is_that_of_lstchain_if_none_is_given(make_night) -> None:
+    night = make_night(runs=TINY, options={"lstchain": {"apply_standard_dl1b_config": "true"}})
+    assert night.luigi("CloseRun", "--run-id", "3").returncode == 0
+    (packaged,) = night.environment.rglob("lstchain_standard_config.json")
+    (call,) = night.calls("lstchain_dl1ab")
+    assert f"--config={packaged}" in call
+    assert night.calls("lstchain_find_tailcuts") == []
+    assert (night.base / f"{CUTS}/dl1_LST-1.Run00003.h5").is_file()
 
 
 def test_a_given_irf_and_given_models_need_no_simulation(make_night) -> None:

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 __all__ = ["is_permanent", "last_lines", "os_error", "why"]
 
+import datetime
 import re
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 TAIL_BYTES = 65536
 LAST_LINES = 6
+
+RAW_FILE = re.compile(r"\.Run(\d{5})\.\d{4}\.fits\.fz$")
+DRIVE_LOG = "the drive log does not cover the times of the events"
 
 KNOWN = (
     (
@@ -23,8 +28,7 @@ KNOWN = (
     (
         r"x_new is (above|below) the interpolation range|"
         r"timestamp.* (later|earlier) than (last|first) (drive|telescope)",
-        "the drive log does not cover the times of the events: complete the drive log, "
-        "or leave the subrun out",
+        DRIVE_LOG,
     ),
     (
         r"has no attribute '?Events|Could not find .*table|not a valid FITS|"
@@ -58,7 +62,9 @@ PASSING = ("the disk is full", "not enough memory", "killed by", "exit code")
 _COMPILED = tuple((re.compile(pattern, re.IGNORECASE), advice) for pattern, advice in KNOWN)
 
 
-def why(exit_code: int | None, signal_number: int | None, log: str) -> str:
+def why(
+    exit_code: int | None, signal_number: int | None, log: str, inputs: Sequence[str] = ()
+) -> str:
     """Explain how a command ended.
 
     Parameters
@@ -67,13 +73,15 @@ def why(exit_code: int | None, signal_number: int | None, log: str) -> str:
         How it ended.
     log : str
         The last part of what it printed.
+    inputs : sequence of str
+        Files that it was given, for causes that lie in one of them.
     """
     # a harmless line far above must not hide what the command said last
     for text in ("\n".join(log.splitlines()[-LAST_LINES:]), log):
         for pattern, advice in _COMPILED:
             match = pattern.search(text)
             if match is not None:
-                return match.expand(advice)
+                return _drive_log(inputs) if advice is DRIVE_LOG else match.expand(advice)
     if signal_number is not None:
         return f"killed by {signal.Signals(signal_number).name}"
     message = _exception_line(log)
@@ -83,6 +91,28 @@ def why(exit_code: int | None, signal_number: int | None, log: str) -> str:
 def is_permanent(cause: str) -> bool:
     """Whether a command that failed for a cause of :func:`why` would only fail again."""
     return not cause.startswith(PASSING)
+
+
+def _drive_log(inputs: Sequence[str]) -> str:
+    """Say which drive log is too short for which run, and what to do about it."""
+    run = next((m[1] for m in map(RAW_FILE.search, inputs) if m is not None), "")
+    logs = [path for path in map(Path, inputs) if path.name.startswith("DrivePosition_log")]
+    text = f"{DRIVE_LOG} of run {run}" if run else DRIVE_LOG
+    text += "".join(f" ({path} {_span(path)})" for path in logs)
+    return f"{text}: complete it, or write EDATA for the run in the run summary to leave it out"
+
+
+def _span(drive_log: Path) -> str:
+    """Say what times a drive log covers: each line begins with seconds since 1970."""
+    try:
+        lines = [line for line in drive_log.read_text().splitlines() if line.strip()]
+        first, last = (
+            datetime.datetime.fromtimestamp(float(lines[at].split()[0]), datetime.timezone.utc)
+            for at in (0, -1)
+        )
+    except (OSError, ValueError, IndexError, OverflowError):
+        return "cannot be read"
+    return f"goes from {first:%Y-%m-%d %H:%M:%S} to {last:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def os_error(error: OSError) -> str:

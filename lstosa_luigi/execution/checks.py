@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Damaged", "check", "fits_rows"]
+__all__ = ["Damaged", "check", "check_raw", "fits_rows"]
 
 import contextlib
 import json
@@ -13,6 +13,9 @@ from typing import IO, Any, cast
 
 BLOCK = 2880
 """FITS files consist of blocks of this size (FITS standard 4.0, section 3.1)."""
+
+EVENTS = "Events"
+"""Table of raw data that holds what the camera recorded (ctapipe_io_lst)."""
 
 
 class Damaged(Exception):
@@ -74,18 +77,37 @@ def fits_rows(path: Path) -> int:
     Damaged
         If the file is no FITS file or ends before its data do.
     """
-    rows = 0
+    return sum(rows for _, rows in _fits_tables(path))
+
+
+def check_raw(path: Path) -> None:
+    """Check that a file of raw data is all there, as far as its headers tell.
+
+    The tools take a stream that ends after a whole table, or before the first, for one
+    without events and say nothing.
+
+    Raises
+    ------
+    Damaged
+        If it is cut short, empty, or lacks the table of its events.
+    """
+    tables = dict(_fits_tables(path))
+    if not any(tables.values()):
+        raise Damaged(f"{path}: empty")
+    if EVENTS not in tables:
+        raise Damaged(f"{path}: truncated, it has no table {EVENTS}")
+
+
+def _fits_tables(path: Path) -> Iterator[tuple[str, int]]:
+    """Yield name and rows of each part of a FITS file."""
     with _opened(path) as file:
-        while True:
-            header = _fits_header(path, file)
-            if header is None:
-                return rows
+        while (header := _fits_header(path, file)) is not None:
             try:
-                rows_here, data = _rows_and_bytes(header)
+                rows, data = _rows_and_bytes(header)
             except (KeyError, ValueError, IndexError) as error:
                 raise Damaged(f"{path}: damaged FITS header ({error!r})") from error
-            rows += rows_here
             _skip(path, file, -(-data // BLOCK) * BLOCK)
+            yield header.get("EXTNAME", "").strip("' "), rows
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Tools", "find_tools"]
+__all__ = ["Tools", "find_tools", "standard_config"]
 
 import dataclasses
 import functools
@@ -11,6 +11,7 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from lstosa_luigi.config import lstchain
@@ -20,6 +21,11 @@ OFFLINE = Path(__file__).parent / "offline"
 """Read by astropy as its configuration: the tools never try the network."""
 
 ASK_VERSION = "from importlib.metadata import version; print(version('lstchain'))"
+ASK_PLACE = "from importlib.util import find_spec; print(find_spec('lstchain').origin)"
+"""Neither imports lstchain, which takes seconds."""
+
+STANDARD_CONFIG = "data/lstchain_standard_config.json"
+"""Below the package: what the tools take if no configuration is given (lstchain.io.config)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,6 +116,35 @@ def find_tools(options: lstchain) -> Tools:
         If lstchain is not there.
     """
     return _find(options.environment, options.command_prefix)
+
+
+@functools.lru_cache(maxsize=8)
+def standard_config(options: lstchain) -> Path:
+    """Return the configuration that lstchain comes with.
+
+    Raises
+    ------
+    ConfigError
+        If it is not found where the orchestrator can read it.
+    """
+    tools = find_tools(options)
+    for package in _packages_of(tools):
+        if (package / STANDARD_CONFIG).is_file():
+            return package / STANDARD_CONFIG
+    raise ConfigError(
+        f"[lstchain] apply_standard_dl1b_config: lstchain {tools.version} has no "
+        f"{STANDARD_CONFIG} that can be read here. Set dl1b_config = FILE."
+    )
+
+
+def _packages_of(tools: Tools) -> Iterator[Path]:
+    """Yield where lstchain may be: beside its metadata, else where the tools' Python says it is."""
+    if tools.bin is not None:
+        yield from tools.bin.parent.glob("lib/python3*/site-packages/lstchain")
+    command = [*tools.python, "-c", ASK_PLACE]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if answer.returncode == 0:
+        yield Path(answer.stdout.strip()).parent
 
 
 def _version_in(root: Path) -> str:

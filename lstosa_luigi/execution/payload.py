@@ -213,7 +213,7 @@ def _check_inputs(job: Job) -> None:
             raise Failed(f"input {path} is missing", is_permanent=True)
         if path.name.endswith(".fits.fz"):
             try:
-                checks.fits_rows(path)
+                checks.check_raw(path)
             except checks.Damaged as damage:
                 raise Failed(f"raw file {damage}; copy it again", is_permanent=True) from damage
 
@@ -284,7 +284,7 @@ def _execute(job: Job, scratch: Path, attempt: int, used: Usage) -> None:
         if disk.f_bavail * disk.f_frsize < ROOM_BYTES:  # then the log cannot tell either
             printed += os.strerror(errno.ENOSPC)
         exit_code, signal_number = (code, None) if code > 0 else (None, -code)
-        cause = why(exit_code, signal_number, printed)
+        cause = why(exit_code, signal_number, printed, job.inputs)
         raise Failed(cause, exit_code, signal_number, is_permanent(cause))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["External", "NightParameter", "NightProduct", "NightTask", "RunTask", "SubrunTask"]
 
 import abc
+import dataclasses
 import datetime
 import functools
 from collections.abc import Iterable, Mapping
@@ -15,7 +16,7 @@ import luigi
 
 from lstosa_luigi import config
 from lstosa_luigi.errors import InputError, UsageError
-from lstosa_luigi.execution.environment import Tools, find_tools
+from lstosa_luigi.execution.environment import Tools, find_tools, standard_config
 from lstosa_luigi.execution.spec import Job, Output
 from lstosa_luigi.execution.task import BatchParameter, SlurmTask
 from lstosa_luigi.layout import Layout
@@ -68,13 +69,18 @@ class NightTask(luigi.Task):
 
     @property
     def settings(self) -> config.Settings:
-        """Configuration of the production."""
-        return config.load(str(self.prod_id))
+        """Configuration of the production, with what only its tools know filled in."""
+        settings = config.load(str(self.prod_id))
+        options = settings.lstchain
+        if not options.apply_standard_dl1b_config or options.dl1b_config:
+            return settings
+        standard = str(standard_config(options))
+        return dataclasses.replace(settings, lstchain=options.clone(dl1b_config=standard))
 
     @property
     def tools(self) -> Tools:
         """Tools of the production."""
-        return find_tools(self.settings.lstchain)
+        return find_tools(config.load(str(self.prod_id)).lstchain)
 
     @functools.cached_property
     def layout(self) -> Layout:

@@ -66,6 +66,8 @@ class DL1A(SubrunTask, NightProduct):
         if drs4 is None or pedcalib is None or time is None or systematics is None:
             raise InputError(f"Run {self.run_id:05d}: the night has no calibration.")
         streams = layout.r0_streams(self.run_id, self.number)
+        found = layout.pedestal_ids(self.run_id, self.number)
+        pedestal_ids = str(found) if found.exists() else ""
         baseline = layout.drs4_baseline(drs4)
         calibration = layout.charge_calibration(pedcalib, options.filters)
         dl1a = layout.dl1a(self.run_id, self.number)
@@ -83,6 +85,7 @@ class DL1A(SubrunTask, NightProduct):
                 calibration=str(calibration),
                 time_calibration=str(time),
                 systematics=str(systematics),
+                pedestal_ids=pedestal_ids,
             ),
             [
                 Output(str(muons), muons.name),
@@ -97,6 +100,7 @@ class DL1A(SubrunTask, NightProduct):
                 calibration,
                 time,
                 systematics,
+                pedestal_ids,
                 options.dl1a_config,
             ],
             links={

@@ -13,7 +13,7 @@ from lstosa_luigi import commands
 from lstosa_luigi.errors import InputError
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
 from lstosa_luigi.products.base import NightProduct, RunTask
-from lstosa_luigi.products.calibration import BASE, CAT_A, staged_cat_a
+from lstosa_luigi.products.calibration import BASE, CAT_A, MONITORING, staged_cat_a
 from lstosa_luigi.products.dl1a import DL1A
 from lstosa_luigi.products.raw import each_subrun
 
@@ -73,6 +73,9 @@ class CatBCalibration(_OfAllSubruns):
             raise InputError(f"Run {self.run_id:05d}: the night has no calibration.")
         calibration = layout.charge_calibration(pedcalib, options.filters)
         product = layout.cat_b_calibration(self.run_id, options.filters)
+        log = layout.cat_b_log(self.run_id, options.filters)
+        plot = layout.cat_b_plot(self.run_id, options.filters)
+        made = f"{CAT_B}/calibration/{layout.flat_date}/{layout.version}"
         files = [
             layout.interleaved(self.run_id, subrun)
             for subrun in night.summary.run(self.run_id).subruns
@@ -91,10 +94,13 @@ class CatBCalibration(_OfAllSubruns):
                 f"{SCRATCH}/in",
             ),
             [
+                Output(str(log), f"{made}/log/{log.name}", required=False),
+                Output(str(plot), f"{made}/log/{plot.name}", required=False),
                 Output(
                     str(product),
-                    f"{CAT_B}/calibration/{layout.flat_date}/{layout.version}/{product.name}",
-                )
+                    f"{made}/{product.name}",
+                    tables=tuple(f"/tel_{layout.telescope[-1]}/{name}" for name in MONITORING),
+                ),
             ],
             inputs=layout.r0_streams(self.run_id, 0),
             staged=staged,

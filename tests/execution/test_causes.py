@@ -13,8 +13,8 @@ TRACEBACK = """Traceback (most recent call last):
 """
 FULL = "the disk is full: make room, then give the same command again"
 DRIVE = (
-    "the drive log does not cover the times of the events: complete the drive log, "
-    "or leave the subrun out"
+    "the drive log does not cover the times of the events: complete it, or write EDATA for the "
+    "run in the run summary to leave it out"
 )
 RAW = "a raw file is damaged or truncated: copy it again"
 PEDESTALS = "not enough interleaved pedestals to find the cleaning settings"
@@ -67,6 +67,26 @@ CALIBRATION = "not enough calibration events in the run"
 )
 def test_known_error_becomes_advice(log, cause):
     assert why(1, None, f"INFO: processing\n{TRACEBACK}{log}\n") == cause
+
+
+@pytest.mark.parametrize(
+    ("content", "span"),
+    [
+        ("1583182800 100.0 20.0\n1583186281.5 101.0 21.0\n\n", "goes from 2020-03-02 21:00:00 to "
+         "2020-03-02 21:58:01 UTC"),
+        ("", "cannot be read"),
+        ("no drive log\n", "cannot be read"),
+    ],
+)  # fmt: skip
+def test_drive_log_that_is_too_short_is_named_with_its_run_and_its_times(tmp_path, content, span):
+    log = tmp_path / "DrivePosition_log_20200302.txt"
+    log.write_text(content)
+    raw = [f"/raw/LST-1.{stream}.Run01807.0003.fits.fz" for stream in (1, 2, 3, 4)]
+    said = why(1, None, "A value in x_new is above the interpolation range.", (*raw, str(log)))
+    assert said == (
+        f"the drive log does not cover the times of the events of run 01807 ({log} {span}): "
+        "complete it, or write EDATA for the run in the run summary to leave it out"
+    )
 
 
 def test_full_disk_is_told_even_if_the_command_was_killed():

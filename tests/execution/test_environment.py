@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from lstosa_luigi import config
 from lstosa_luigi.errors import ConfigError
-from lstosa_luigi.execution.environment import Tools, find_tools
+from lstosa_luigi.execution.environment import Tools, find_tools, standard_config
 from tests.configuration import configure
 
 
@@ -112,6 +113,37 @@ def test_prefix_that_leads_nowhere_is_named_with_the_reason(prefix, reason):
         f"[lstchain] command_prefix = {prefix}: does not lead to lstchain ("
     )
     assert reason in str(error.value)
+
+
+def put_config(package):
+    (package / "data").mkdir(parents=True)
+    config_file = package / "data/lstchain_standard_config.json"
+    config_file.write_text("{}")
+    return config_file
+
+
+def test_standard_config_is_found_in_the_environment_without_asking_it(environment):
+    config_file = put_config(environment / "lib/python3.11/site-packages/lstchain")
+    assert standard_config(config.lstchain(environment=str(environment))) == config_file
+
+
+def test_standard_config_of_a_developer_is_found_by_the_python_of_the_tools(environment, tmp_path):
+    config_file = put_config(tmp_path / "source/lstchain")
+    python = environment / "bin/python"
+    python.write_text(f"#!/bin/sh\necho {tmp_path}/source/lstchain/__init__.py\n")
+    assert standard_config(config.lstchain(environment=str(environment))) == config_file
+
+
+def test_standard_config_is_found_behind_a_prefix_without_importing_lstchain(environment):
+    site = environment / "lib/python3.11/site-packages"
+    config_file = put_config(site / "lstchain")
+    prefix = f"/usr/bin/env PYTHONPATH={site} PATH={Path(sys.executable).parent}"
+    assert standard_config(config.lstchain(command_prefix=prefix)) == config_file
+
+
+def test_standard_config_that_cannot_be_read_here_has_to_be_named(environment):
+    with pytest.raises(ConfigError, match=r"lstchain 0\.11\.5 has no .*\. Set dl1b_config = FILE"):
+        standard_config(config.lstchain(environment=str(environment)))
 
 
 def test_tools_start_each_other_by_name(environment):

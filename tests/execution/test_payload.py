@@ -14,7 +14,7 @@ from lstosa_luigi.execution import payload
 from lstosa_luigi.execution.record import read_record
 from lstosa_luigi.execution.spec import Output
 from tests.execution.conftest import ends
-from tests.fakes.night import fits
+from tests.fakes.night import FITS_BLOCK, fits
 
 
 @pytest.fixture
@@ -164,6 +164,30 @@ def test_truncated_raw_file_is_named_before_anything_runs(make_job, tmp_path):
     raw.write_bytes(fits(5))
     again = payload.run(job)
     assert (again.state, again.attempt) == ("done", 2)
+
+
+@pytest.mark.parametrize("stream", [1, 2])
+@pytest.mark.parametrize("size", [0, FITS_BLOCK])
+def test_empty_raw_file_of_any_stream_is_named_before_events_are_lost(
+    make_job, tmp_path, stream, size
+):
+    """lstchain takes such a stream for one without events and ends with 0."""
+    streams = [tmp_path / f"LST-1.{n}.Run01807.0003.fits.fz" for n in (1, 2, 3, 4)]
+    for path in streams:
+        path.write_bytes(fits(5))
+    raw = streams[stream - 1]
+    raw.write_bytes(fits(5)[:size])
+    job = make_job("echo events > out.txt", inputs=tuple(map(str, streams)))
+    assert failure(job).cause == f"raw file {raw}: empty; copy it again"
+    raw.write_bytes(fits(5))
+    assert payload.run(job).state == "done"
+
+
+def test_raw_file_that_ends_before_its_events_is_named(make_job, tmp_path):
+    raw = tmp_path / "LST-1.2.Run01807.0003.fits.fz"
+    raw.write_bytes(fits(5).replace(b"'Events'", b"'Camera'"))
+    cause = failure(make_job("echo events > out.txt", inputs=(str(raw),))).cause
+    assert cause == f"raw file {raw}: truncated, it has no table Events; copy it again"
 
 
 # --- failure -------------------------------------------------------------------------------

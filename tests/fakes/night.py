@@ -56,21 +56,26 @@ def fits(rows: int = 0) -> bytes:
             "GCOUNT  = 1",
             "TFIELDS = 1",
             "TFORM1  = 'B'",
+            "EXTNAME = 'Events'",
         )
         + data.ljust(-(-rows // FITS_BLOCK) * FITS_BLOCK, b"\0")
     )
 
 
-def write_environment(root: Path) -> None:
+def write_environment(root: Path, version: str = "0.12.3") -> None:
     """Make an environment whose ``bin/`` holds a stand-in for every command of lstchain."""
     import numpy as np
     import tables as hdf5
 
     for folder in ("bin", "calls", "templates"):
         (root / folder).mkdir(parents=True)
-    site = root / "lib" / "python3.11" / "site-packages" / "lstchain-0.12.3.dist-info"
+    site = root / "lib" / "python3.11" / "site-packages" / f"lstchain-{version}.dist-info"
     site.mkdir(parents=True)
-    (site / "METADATA").write_text("Metadata-Version: 2.1\nName: lstchain\nVersion: 0.12.3\n")
+    (site / "METADATA").write_text(f"Metadata-Version: 2.1\nName: lstchain\nVersion: {version}\n")
+    packaged = site.parent / "lstchain/data/lstchain_standard_config.json"
+    packaged.parent.mkdir(parents=True)
+    cuts = {"picture_thresh": 8, "boundary_thresh": 4}
+    packaged.write_text(json.dumps({"tailcuts_clean_with_pedestal_threshold": cuts}))
     source = Path(tool.__file__).read_text()
     for name in tool.TOOLS:
         path = root / "bin" / name
@@ -218,9 +223,9 @@ class FakeNight:
         """Tell the stand-ins what to do: ``delay``, ``fail``, ``message``."""
         (self.environment / "control.json").write_text(json.dumps(control))
 
-    def calls(self, name: str = "") -> list[list[str]]:
+    def calls(self, name: str = "", environment: Path | None = None) -> list[list[str]]:
         """Return the command lines that were executed to their end, in order."""
-        files = sorted((self.environment / "calls").glob("*.json"))
+        files = sorted(((environment or self.environment) / "calls").glob("*.json"))
         notes = [json.loads(file.read_text()) for file in files]
         return [[n["name"], *n["argv"]] for n in notes if not name or n["name"] == name]
 

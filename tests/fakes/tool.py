@@ -21,7 +21,6 @@ from pathlib import Path
 
 ENVIRONMENT = Path(__file__).resolve().parents[1]
 TEMPLATES = ENVIRONMENT / "templates"
-VERSION = "v0.12.3"
 
 
 def main() -> int:
@@ -92,13 +91,20 @@ def run_summary(o: dict[str, str]) -> list[Path]:
     return [target]
 
 
+def version() -> str:
+    (metadata,) = ENVIRONMENT.glob("lib/python3*/site-packages/lstchain-*.dist-info")
+    return "v" + metadata.name.removeprefix("lstchain-").removesuffix(".dist-info")
+
+
 def night_of(o: dict[str, str]) -> str:
     (file,) = Path(o["r0-dir"]).glob(f"*/LST-1.1.Run{int(o['r']):05d}.0000.fits.fz")
     return file.parent.name
 
 
 def drs4(o: dict[str, str]) -> list[Path]:
-    root = Path(o["b"]) / "monitoring/PixelCalibration/Cat-A/drs4_baseline" / night_of(o) / VERSION
+    root = (
+        Path(o["b"]) / "monitoring/PixelCalibration/Cat-A/drs4_baseline" / night_of(o) / version()
+    )
     (root / "log").mkdir(parents=True, exist_ok=True)
     return [put(root / f"drs4_pedestal.Run{int(o['r']):05d}.0000.h5")]
 
@@ -108,7 +114,7 @@ def charge(o: dict[str, str]) -> list[Path]:
     night = night_of(o)
     need(str(cat_a / "drs4_baseline" / night / f"pro/drs4_pedestal.Run{int(o['p']):05d}.0000.h5"))
     name = f"calibration_filters_{o['filters']}.Run{int(o['r']):05d}.0000"
-    root = cat_a / "calibration" / night / VERSION
+    root = cat_a / "calibration" / night / version()
     return [put(root / f"log/{name}.pdf"), put(root / f"{name}.h5")]
 
 
@@ -122,6 +128,8 @@ def r0_to_dl1(o: dict[str, str]) -> list[Path]:
         "systematic-correction-file",
     ):
         need(o[key])
+    if "pedestal-ids-path" in o:
+        need(o["pedestal-ids-path"])
     part = need(o["input-file"]).name.removeprefix("LST-1.1.").removesuffix(".fits.fz")
     out = Path(o["output-dir"])
     return [
@@ -144,9 +152,11 @@ def tailcuts(o: dict[str, str]) -> list[Path]:
 
 
 def cat_b(o: dict[str, str]) -> list[Path]:
-    root = Path(o["b"]) / "monitoring/PixelCalibration/Cat-B/calibration" / night_of(o) / VERSION
+    root = Path(o["b"]) / "monitoring/PixelCalibration/Cat-B/calibration" / night_of(o) / version()
     assert list(Path(o["interleaved-dir"]).rglob("interleaved_*.h5"))
-    return [put(root / f"cat_B_calibration_filters_{o['filters']}.Run{int(o['r']):05d}.h5")]
+    name = f"cat_B_calibration_filters_{o['filters']}.Run{int(o['r']):05d}"
+    aside = [put(root / f"log/{name}{suffix}") for suffix in (".log", ".pdf")]
+    return [*aside, put(root / f"{name}.h5")]
 
 
 def one_to_one(o: dict[str, str]) -> list[Path]:

@@ -191,10 +191,18 @@ class ByHand:
     def simulated_gammas(self) -> list[list[str]]:
         return [self.reconstruct(self.simulated("TestingDataset", "Gamma"), "mc")]
 
+    @property
+    def gammas(self) -> Path:
+        (file,) = (self.base / "mc").glob("dl2_*.h5")
+        return file
+
+    def gammas_of(self, tree: Path) -> Path:
+        """Return the same gammas in a tree of simulated events at DL2."""
+        return tree / MODEL / "TestingDataset/dec_2276/Gamma" / self.gammas.name
+
     def irf(self) -> list[list[str]]:
-        (gamma,) = (self.base / "mc").glob("dl2_*.h5")
         out = str(self.base / "irf/irf.fits.gz")
-        command = ["lstchain_create_irf_files", "-g", str(gamma), "-o", out, "--point-like"]
+        command = ["lstchain_create_irf_files", "-g", str(self.gammas), "-o", out, "--point-like"]
         return [[*command, "--overwrite", "--config", str(self.dl3_config)]]
 
     def dl2(self, run: int) -> list[str]:

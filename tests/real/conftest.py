@@ -65,6 +65,35 @@ class Copy:
         words = [luigi, "--module", "lstosa_luigi", task, "--date", DATE]
         return [*words, *arguments, "--local-scheduler"]
 
+    def set(self, section: str, **values: str) -> None:
+        """Set keys of the configuration; an empty text takes one away."""
+        file = self.root / "luigi.cfg"
+        text = file.read_text()
+        for key, value in values.items():
+            text = re.sub(rf"^{key} = .*\n", "", text, flags=re.M)
+            if value:
+                text = text.replace(f"[{section}]\n", f"[{section}]\n{key} = {value}\n")
+        file.write_text(text)
+
+    def luigi(self, task: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a task to its end; stderr and stdout come together."""
+        return subprocess.run(
+            self.command(task, *arguments),
+            env=self.variables(),
+            cwd=self.root,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+    def offline(self) -> dict[str, str]:
+        """Return the process environment of a tool that is started by hand."""
+        folder = self.root / "xdg/astropy"
+        folder.mkdir(parents=True)
+        (folder / "astropy.cfg").write_text("[utils.iers.iers]\nauto_download = False\n")
+        return {**os.environ, "XDG_CONFIG_HOME": str(folder.parent)}
+
     def variables(self) -> dict[str, str]:
         return {**os.environ, "LUIGI_CONFIG_PATH": str(self.root / "luigi.cfg")}
 

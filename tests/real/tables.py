@@ -11,7 +11,7 @@ PATHS = ("/source_filenames/filenames",)
 
 def differences(ours: Path, theirs: Path) -> tuple[list[str], int, int]:
     """Return what differs, and how many tables and rows were compared."""
-    read = read_hdf5 if ours.suffix == ".h5" else read_fits
+    read = {".h5": read_hdf5, ".ecsv": read_ecsv}.get(ours.suffix, read_fits)
     left, right = read(ours), read(theirs)
     found = [f"{ours.name}: only one has table {name}" for name in left.keys() ^ right.keys()]
     rows = 0
@@ -47,6 +47,13 @@ def read_hdf5(path: Path) -> dict[str, dict[str, Any]]:
             elif isinstance(node, tables.Array):
                 found[node._v_pathname] = {"values": node.read()}
     return {name: columns for name, columns in found.items() if name not in PATHS}
+
+
+def read_ecsv(path: Path) -> dict[str, dict[str, Any]]:
+    from astropy.table import Table
+
+    table = Table.read(path, format="ascii.ecsv")
+    return {"table": {name: np.array(table[name]) for name in table.colnames}}
 
 
 def read_fits(path: Path) -> dict[str, dict[str, Any]]:

@@ -37,6 +37,11 @@ def pairs(night: Path, hand: ByHand) -> dict[str, tuple[Path, Path]]:
             night / hand.calibration.relative_to(hand.base),
             hand.calibration,
         ),
+        "run summary": (
+            night / f"monitoring/RunSummary/RunSummary_{FLAT}.ecsv",
+            hand.base / f"monitoring/RunSummary/RunSummary_{FLAT}.ecsv",
+        ),
+        "simulated gammas": (hand.gammas_of(night / "mc/DL2/AllSky"), hand.gammas),
         "longterm datacheck": (
             night / f"DL1/datacheck_files/night_wise/{PROD}/{FLAT}/DL1_datacheck_{FLAT}.h5",
             hand.longterm_file,
@@ -89,7 +94,12 @@ def pairs(night: Path, hand: ByHand) -> dict[str, tuple[Path, Path]]:
                 source / f"dl3_LST-1.{name}.fits.gz",
                 hand.base / f"dl3/dl3_LST-1.{name}.fits.gz",
             ),
-            f"index {name}": (
+            f"IRF {name}": (source.parent / "irf.fits.gz", hand.base / "irf/irf.fits.gz"),
+            f"HDU index {name}": (
+                source / "hdu-index.fits.gz",
+                hand.base / "dl3/hdu-index.fits.gz",
+            ),
+            f"observation index {name}": (
                 source / "obs-index.fits.gz",
                 hand.base / "dl3/obs-index.fits.gz",
             ),
