@@ -99,7 +99,6 @@ def test_a_truncated_raw_file_fails_its_subrun_and_nothing_else(make_night, luig
 ALL = {"DL1B", "MergedDL1", "RunDatacheck", "MergedMuons", "DL2", "DL3"}
 
 
-@pytest.mark.parametrize("task", ["NightlyClose", "CloseRun"])
 @pytest.mark.parametrize(
     ("tool", "lacking"),
     [
@@ -112,31 +111,28 @@ ALL = {"DL1B", "MergedDL1", "RunDatacheck", "MergedMuons", "DL2", "DL3"}
     ],
 )
 def test_a_product_that_fails_stops_only_what_is_made_of_it(
-    make_night, task: str, tool: str, lacking: set[str]
+    make_night, tool: str, lacking: set[str]
 ) -> None:
     night = make_night(runs=TINY)
     night.control(fail=[tool])
-    result = night.luigi(task, *(["--run-id", "3"] if task == "CloseRun" else []))
+    result = night.luigi()
     assert result.returncode == 30, result.stdout
     assert made_of(night, 3) == ALL - lacking
     pages = list(night.base.rglob("DL1_datacheck_20240302.html"))
-    assert bool(pages) == (task == "NightlyClose" and "RunDatacheck" not in lacking)
+    assert bool(pages) == ("RunDatacheck" not in lacking)
     assert len([line for line in result.stdout.splitlines() if "FAILED" in line]) == 1
     assert not night.flag.exists()
 
 
 @pytest.mark.parametrize(
-    ("control", "task", "made"),
-    [
-        ({"fail": ["mc_trainpipe"]}, "DL2Night", {"DL1B", "MergedDL1"}),
-        ({"fail": ["mc_trainpipe"]}, "NightlyClose", ALL - {"DL2", "DL3"}),
-    ],
+    ("task", "made"),
+    [("DL2Night", {"DL1B", "MergedDL1"}), ("NightlyClose", ALL - {"DL2", "DL3"})],
 )
 def test_random_forests_that_cannot_be_trained_are_tried_once_for_all_runs(
-    make_night, control: dict[str, Any], task: str, made: set[str]
+    make_night, task: str, made: set[str]
 ) -> None:
     night = make_night(runs=(*TINY, (4, "DATA", 2)))
-    night.control(**control)
+    night.control(fail=["mc_trainpipe"])
     result = night.luigi(task)
     assert result.returncode == 30, result.stdout
     assert [made_of(night, run) for run in (3, 4)] == [made, made]
@@ -163,19 +159,14 @@ def test_what_is_made_of_several_runs_does_not_wait_for_what_it_does_not_need(
     ]
 
 
-@pytest.mark.parametrize(
-    ("tool", "made"),
-    [("find_tailcuts.*4", {"MergedMuons"}), ("merge_muon.*Run00004", ALL - {"MergedMuons"})],
-)
-def test_a_run_that_lacks_something_does_not_keep_its_sources_other_runs_back(
-    make_night, tool: str, made: set[str]
-) -> None:
+def test_a_run_that_cannot_be_cleaned_keeps_its_muons_and_stops_no_other_run(make_night) -> None:
     night = make_night(runs=(*TINY, (4, "DATA", 1)), sources={4: "Mrk 421"})
-    night.control(fail=[tool])
-    assert night.luigi().returncode == 30
+    night.control(fail=["find_tailcuts.*Run00004_Tailcuts"])
+    result = night.luigi()
+    assert result.returncode == 30, result.stdout
     assert made_of(night, 3) == ALL
-    assert made_of(night, 4) == made
-    assert (list(night.base.rglob("Crab/obs-index.fits.gz"))) != []
+    assert made_of(night, 4) == {"MergedMuons"}
+    assert [path.parent.name for path in night.base.rglob("obs-index.fits.gz")] == ["Crab"]
 
 
 @pytest.mark.parametrize(

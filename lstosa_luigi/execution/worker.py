@@ -173,17 +173,15 @@ class JobWorker(luigi.worker.Worker):
         if is_complete is not False:  # what went wrong when the task was asked
             return False
         if status == PENDING and isinstance(task, JobTask):
-            with contextlib.suppress(LstosaError):  # it is said when luigi asks
-                return deps == {need.task_id for need in task.deps()}
+            return deps is not None and deps == _needs_of(task)
         return status == FAILED
 
     def _add_task(self, *args: Any, **kwargs: Any) -> None:
         self._news = True
         deps = kwargs.get("deps")
-        self._told[kwargs["task_id"]] = (
-            kwargs["status"],
-            None if deps is None else frozenset(deps),
-        )
+        deps = kwargs.get("new_deps") if deps is None else deps
+        needs = None if deps is None else frozenset(deps)
+        self._told[kwargs["task_id"]] = (kwargs["status"], needs)
         task = self._scheduled_tasks.get(kwargs["task_id"])
         if kwargs["status"] == PENDING and isinstance(task, JobTask):
             self._expected.add(task.task_id)
@@ -286,7 +284,7 @@ class JobWorker(luigi.worker.Worker):
         for task_id in again:
             self._plan_anew(self._scheduled_tasks[task_id])
         # what others finished between two questions is found out by asking for work once more
-        return self._notice_what_others_finished() or bool(again)
+        return self._notice_what_others_finished() or self._learn_from_others() or bool(again)
 
     def _lacking(self, status: str) -> dict[str, luigi.Task]:
         """Return tasks of this worker that luigid has in a state, but whose products lack."""
@@ -311,6 +309,18 @@ class JobWorker(luigi.worker.Worker):
                 noticed = True
                 super().add(task)
         return noticed
+
+    def _learn_from_others(self) -> bool:
+        """Plan what needs more by now than was told: others may be making that."""
+        grown = []
+        for task_id, task in self._mine(PENDING).items():
+            _, told = self._told.get(task_id, ("", None))
+            needs = _needs_of(task)
+            if None not in (told, needs) and told != needs:
+                grown.append(task)
+        for task in grown:
+            self._plan_anew(task)
+        return bool(grown)
 
     def _settle(self) -> None:
         """Correct the history for the exit code: what others made is made."""
@@ -340,6 +350,14 @@ def _is_there(task: luigi.Task) -> bool:
         return bool(task.complete())
     except LstosaError:
         return False
+
+
+def _needs_of(task: luigi.Task) -> frozenset[str] | None:
+    """Return the ids of what a task needs by now; None if a table that says so is damaged."""
+    try:
+        return frozenset(need.task_id for need in task.deps())
+    except LstosaError:
+        return None
 
 
 def _is_merged(task: luigi.Task) -> bool:
