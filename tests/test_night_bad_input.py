@@ -157,7 +157,23 @@ def test_a_run_summary_that_is_cut_short(make_night, task: str) -> None:
     assert message.startswith(f"NOT PLANNED  {task} 2024-03-02 (v0.12.3): {night.run_summary}: ")
     assert "cannot be read as a run summary" in message
     assert "Remove it to have it made again" in message
-    assert end in ([], [NOT_CLOSED])
+    assert end in ([f"{task} 2024-03-02 (v0.12.3): not complete."], [NOT_CLOSED])
+
+
+def test_cleaning_settings_that_are_cut_short_stop_their_run_from_dl1b_on(make_night) -> None:
+    night = make_night(runs=(*TINY, (4, "DATA", 1)), sources={4: "Mrk 421"})
+    config = night.base / "auxiliary/TailCuts/dl1ab_Run00003.json"
+    config.parent.mkdir(parents=True)
+    config.write_text("{")
+    config.with_name("log_find_tailcuts_Run00003.log").write_text(
+        "Additional NSB rate (over dark MC): 0.13 p.e./ns"
+    )
+    printed = lines(night, code=35)
+    assert printed[0].startswith(f"NOT PLANNED  RunProducts Run00003: {config}")
+    assert printed[-1] == NOT_CLOSED
+    assert list(night.base.rglob("muons_LST-1.Run00003.fits"))
+    assert list(night.base.rglob("dl3_LST-1.Run00004.fits.gz"))
+    assert list(night.base.rglob("Mrk_421/obs-index.fits.gz"))
 
 
 def test_a_missing_drive_log_stops_data_but_not_the_calibration(make_night) -> None:
@@ -203,6 +219,21 @@ def test_neither_models_nor_simulation(make_night) -> None:
     assert list(night.base.rglob("datacheck_dl1_LST-1.Run00003.pdf"))
 
 
+def test_no_simulated_gammas_for_the_irf(make_night) -> None:
+    night = make_night(runs=TINY)
+    (dataset,) = night.base.glob("mc/DL1/AllSky/*/TestingDataset")
+    shutil.move(dataset, night.root / "TestingDataset")
+    message, end = lines(night, code=20)
+    assert message.startswith("MISSING  No simulated events for the IRF ")
+    assert end == NOT_CLOSED
+    assert list(night.base.rglob("datacheck_dl1_LST-1.Run00003.pdf"))
+    assert list(night.base.rglob("dl2_LST-1.Run00003.h5"))
+    assert not list(night.base.rglob("dl3_LST-1.Run00003.fits.gz"))
+    shutil.move(night.root / "TestingDataset", dataset)
+    assert night.luigi().returncode == 0
+    assert set(night.made().values()) == {1}
+
+
 def test_a_run_that_is_not_in_the_run_catalogue(make_night) -> None:
     night = make_night(runs=(*TINY, (4, "DATA", 1)))
     catalog = night.base / "monitoring/RunCatalog/RunCatalog_20240302.ecsv"
@@ -213,6 +244,14 @@ def test_a_run_that_is_not_in_the_run_catalogue(make_night) -> None:
     assert end == NOT_CLOSED
     assert list(night.base.rglob("dl3_LST-1.Run00003.fits.gz"))
     assert list(night.base.rglob("datacheck_dl1_LST-1.Run00004.pdf"))
+    assert list(night.base.rglob("DL1_datacheck_20240302.html"))
+    # it may be of a source whose index would lack it for good
+    assert not list(night.base.rglob("obs-index.fits.gz"))
+    catalog.write_text(text)
+    assert night.luigi().returncode == 0
+    assert set(night.made().values()) == {1}
+    assert len(night.calls("lstchain_create_dl3_index_files")) == 1
+    assert list(night.base.rglob("obs-index.fits.gz"))
 
 
 @pytest.mark.parametrize(("kind", "other"), [("DRS4", "PEDCALIB"), ("PEDCALIB", "DRS4")])

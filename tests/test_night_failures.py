@@ -21,6 +21,19 @@ def truncate(night: FakeNight, run: int, subrun: int) -> bytes:
     return content
 
 
+def made_of(night: FakeNight, run: int) -> set[str]:
+    """Return the kinds of products of a run, from DL1b on, that there are."""
+    files = {
+        "DL1B": f"DL1/*/*/tailcut84/dl1_LST-1.Run{run:05d}.0000.h5",
+        "MergedDL1": f"DL1/*/*/tailcut84/dl1_LST-1.Run{run:05d}.h5",
+        "RunDatacheck": f"DL1/*/*/tailcut84/datacheck/datacheck_dl1_LST-1.Run{run:05d}.pdf",
+        "MergedMuons": f"DL1/*/*/muons/muons_LST-1.Run{run:05d}.fits",
+        "DL2": f"DL2/*/*/tailcut84/*/dl2_LST-1.Run{run:05d}.h5",
+        "DL3": f"DL3/*/*/tailcut84/*/std_cuts/*/dl3_LST-1.Run{run:05d}.fits.gz",
+    }
+    return {kind for kind, pattern in files.items() if list(night.base.glob(pattern))}
+
+
 def rpc(port: int, name: str, **parameters: Any) -> Any:
     """Ask luigid, as its visualiser does."""
     data = urllib.parse.urlencode({"data": json.dumps(parameters)})
@@ -81,6 +94,79 @@ def test_a_truncated_raw_file_fails_its_subrun_and_nothing_else(make_night, luig
     assert len(night.calls("lstchain_data_r0_to_dl1")) == 1
     assert not any("Run00003" in " ".join(c) for c in night.calls("lstchain_create_dl3_file"))
     assert night.flag.is_file()
+
+
+ALL = {"DL1B", "MergedDL1", "RunDatacheck", "MergedMuons", "DL2", "DL3"}
+
+
+@pytest.mark.parametrize(
+    ("tool", "lacking"),
+    [
+        ("merge_muon", {"MergedMuons"}),
+        ("mc_trainpipe", {"DL2", "DL3"}),
+        ("create_irf", {"DL3"}),
+        ("merge_hdf5", {"MergedDL1", "DL2", "DL3"}),
+        (r"check_dl1.*datacheck_dl1_", {"RunDatacheck"}),
+        (r"dl1_to_dl2.*Run00003", {"DL2", "DL3"}),
+    ],
+)
+def test_a_product_that_fails_stops_only_what_is_made_of_it(
+    make_night, tool: str, lacking: set[str]
+) -> None:
+    night = make_night(runs=TINY)
+    night.control(fail=[tool])
+    result = night.luigi()
+    assert result.returncode == 30, result.stdout
+    assert made_of(night, 3) == ALL - lacking
+    pages = list(night.base.rglob("DL1_datacheck_20240302.html"))
+    assert bool(pages) == ("RunDatacheck" not in lacking)
+    assert len([line for line in result.stdout.splitlines() if "FAILED" in line]) == 1
+    assert not night.flag.exists()
+
+
+@pytest.mark.parametrize(
+    ("task", "made"),
+    [("DL2Night", {"DL1B", "MergedDL1"}), ("NightlyClose", ALL - {"DL2", "DL3"})],
+)
+def test_random_forests_that_cannot_be_trained_are_tried_once_for_all_runs(
+    make_night, task: str, made: set[str]
+) -> None:
+    night = make_night(runs=(*TINY, (4, "DATA", 2)))
+    night.control(fail=["mc_trainpipe"])
+    result = night.luigi(task)
+    assert result.returncode == 30, result.stdout
+    assert [made_of(night, run) for run in (3, 4)] == [made, made]
+    assert len(night.calls("lstchain_mc_trainpipe")) == 1
+
+
+def test_what_is_made_of_several_runs_does_not_wait_for_what_it_does_not_need(
+    make_night,
+) -> None:
+    night = make_night(runs=(*TINY, (4, "DATA", 1)), sources={4: "Mrk 421"})
+    night.control(fail=["create_dl3_file.*Run00004"])
+    result = night.luigi()
+    assert result.returncode == 30, result.stdout
+    assert list(night.base.rglob("DL1_datacheck_20240302.html"))
+    assert list(night.base.rglob("night_wise/v0.12.3/20240302/DL1_datacheck_20240302.h5"))
+    assert [path.parent.name for path in night.base.rglob("obs-index.fits.gz")] == ["Crab"]
+    assert not night.flag.exists()
+    night.control()
+    night.forget_calls()
+    assert night.luigi().returncode == 0
+    assert sorted(call[0] for call in night.calls()) == [
+        "lstchain_create_dl3_file",
+        "lstchain_create_dl3_index_files",
+    ]
+
+
+def test_a_run_that_cannot_be_cleaned_keeps_its_muons_and_stops_no_other_run(make_night) -> None:
+    night = make_night(runs=(*TINY, (4, "DATA", 1)), sources={4: "Mrk 421"})
+    night.control(fail=["find_tailcuts.*Run00004_Tailcuts"])
+    result = night.luigi()
+    assert result.returncode == 30, result.stdout
+    assert made_of(night, 3) == ALL
+    assert made_of(night, 4) == {"MergedMuons"}
+    assert [path.parent.name for path in night.base.rglob("obs-index.fits.gz")] == ["Crab"]
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,7 @@ def test_the_tree_of_the_graph_can_be_printed(closed: tuple[FakeNight, str]) -> 
         text=True,
         check=True,
     ).stdout
-    for word in ("NightlyClose", "CloseRun", "ChargeCalibration", "COMPLETE"):
+    for word in ("NightlyClose", "CloseRun", "ChargeCalibration", "RunProducts", "COMPLETE"):
         assert word in tree
 
 
@@ -346,6 +346,30 @@ def test_many_subruns_are_one_batch_and_yet_each_has_its_own_state(make_night) -
     second = subprocess.run(script, check=True, **common)
     assert second.stdout.split() == ["DONE", "1"], second.stderr
     assert counts(night) == {"lstchain_data_r0_to_dl1": 1, "lstchain_merge_muon_files": 1}
+
+
+COUNT = """
+import datetime, luigi, luigi.scheduler, lstosa_luigi
+
+told = []
+add_task = luigi.scheduler.Scheduler.add_task
+def counted(scheduler, **given):
+    told.append(given["task_id"])
+    return add_task(scheduler, **given)
+luigi.scheduler.Scheduler.add_task = counted
+root = lstosa_luigi.NightlyClose(date=datetime.date(2024, 3, 2))
+print(luigi.build([root], local_scheduler=True), len(told), len(set(told)))
+"""
+
+
+def test_luigid_is_told_of_each_product_but_a_few_times(make_night) -> None:
+    """When it is planned, when it is made, and for few of them in between."""
+    night = make_night(runs=((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 6), (4, "DATA", 6)))
+    result = night.python(COUNT)
+    done, calls, tasks = result.stdout.splitlines()[-1].split()
+    assert done == "True", result.stdout
+    assert int(tasks) > 12 * 3
+    assert int(calls) < 3 * int(tasks)
 
 
 def test_importing_the_package_changes_nothing_in_the_current_directory(tmp_path: Path) -> None:

@@ -100,6 +100,23 @@ def test_a_product_is_made_again_even_if_all_that_was_made_of_it_is_there(
     closed.forget_calls()
 
 
+def test_what_belongs_to_no_run_is_made_again_too(closed: FakeNight) -> None:
+    page = next(closed.base.glob("DL1/datacheck_files/night_wise/v*/*/DL1_datacheck_*.html"))
+    irf = next(closed.base.rglob("irf_dec_2276.fits.gz"))
+    for path in (page, irf, closed.flag):
+        path.unlink()
+    closed.forget_calls()
+    result = closed.luigi()
+    assert result.returncode == 0, result.stdout
+    assert sorted(call[0] for call in closed.calls()) == [
+        "lstchain_create_irf_files",
+        "lstchain_longterm_dl1_check",
+    ]
+    assert page.is_file()
+    assert irf.is_file()
+    closed.forget_calls()
+
+
 def test_of_a_product_of_several_files_one_missing_file_is_enough(closed: FakeNight) -> None:
     muons = closed.base / "DL1/20240302/v0.12.3/muons/muons_LST-1.Run00003.0000.fits"
     muons.unlink()

@@ -92,6 +92,18 @@ def test_two_commands_make_each_product_once_and_both_end_well(
 
 @pytest.mark.luigid
 @pytest.mark.timeout(300)
+def test_a_command_waits_for_what_another_found_to_be_needed(make_night, luigid: int) -> None:
+    """What follows the cleaning is named by one of the two only, and takes long."""
+    night = make_night(runs=TINY)
+    night.control(delay={"lstchain_dl1ab": 10, "lstchain_find_tailcuts": 3})
+    both = [night.start(port=luigid), night.start("CloseRun", "--run-id", "3", port=luigid)]
+    for code, output in [end(process) for process in both]:
+        assert code == 0, output
+    assert set(night.made().values()) == {1}
+
+
+@pytest.mark.luigid
+@pytest.mark.timeout(300)
 def test_if_one_of_two_commands_is_killed_the_other_makes_what_it_had_begun(
     make_night, luigid: int
 ) -> None:

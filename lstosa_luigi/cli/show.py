@@ -92,6 +92,3 @@ def _walk(root: NightlyClose) -> Iterator[luigi.Task]:
         yield task
 
     yield from visit(root)
-    if root.complete():
-        for task in root.whole_night():
-            yield from visit(task)

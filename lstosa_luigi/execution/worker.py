@@ -14,7 +14,7 @@ import logging
 import socket
 import time
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, cast, runtime_checkable
 
 import luigi
@@ -76,6 +76,7 @@ class JobWorker(luigi.worker.Worker):
         self._roots: list[Any] = []
         self._at_work = False
         self._expected: set[str] = set()
+        self._told: dict[str, tuple[str, frozenset[str] | None]] = {}
         self._news = True
         self._no_work: Any = None
         self._asked_for_work = 0.0
@@ -162,8 +163,32 @@ class JobWorker(luigi.worker.Worker):
         process.check_unfulfilled_deps = False
         return process
 
+    def _add(self, task: luigi.Task, is_complete: Any) -> Iterator[luigi.Task]:
+        """Plan a task, but for one that failed here or stands planned as it is.
+
+        What becomes known later may need it as well: luigid would have it made once more,
+        and asking it about each task each time would take long.
+        """
+        if not self._stands(task, is_complete):
+            yield from super()._add(task, is_complete)
+
+    def _stands(self, task: luigi.Task, is_complete: Any) -> bool:
+        """Whether luigid knows all there is to tell of a task."""
+        status, deps = self._told.get(task.task_id, ("", None))
+        if is_complete is True:
+            return status == DONE
+        if is_complete is not False:  # what went wrong when the task was asked
+            return False
+        if status == PENDING and isinstance(task, SlurmTask):
+            return deps is not None and deps == _needs_of(task)
+        return status == FAILED
+
     def _add_task(self, *args: Any, **kwargs: Any) -> None:
         self._news = True
+        deps = kwargs.get("deps")
+        deps = kwargs.get("new_deps") if deps is None else deps
+        needs = None if deps is None else frozenset(deps)
+        self._told[kwargs["task_id"]] = (kwargs["status"], needs)
         task = self._scheduled_tasks.get(kwargs["task_id"])
         if kwargs["status"] == PENDING and isinstance(task, SlurmTask):
             self._expected.add(task.task_id)
@@ -238,6 +263,7 @@ class JobWorker(luigi.worker.Worker):
     def report(self, member: SlurmTask, status: str, text: str, log: str) -> None:
         """Tell luigid how a member of a batch ended, and where its log is."""
         self._add_task_history.append((member, status, True))
+        self._told[member.task_id] = (status, None)
         self._news = True
         self.run_succeeded &= status == DONE
         self._scheduler.add_task(
@@ -261,7 +287,12 @@ class JobWorker(luigi.worker.Worker):
     def plan_again(self, member: SlurmTask) -> None:
         """Take a member out of its batch, and plan it with what it needs by now."""
         self._scheduler.add_task(worker=self._id, task_id=member.task_id, status=FAILED)
-        super().add(member)
+        self._plan_anew(member)
+
+    def _plan_anew(self, task: luigi.Task) -> None:
+        """Plan a task as if nothing had been told of it."""
+        self._told.pop(task.task_id, None)
+        super().add(task)
 
     def finish(self, task: SlurmTask, status: str, text: str, needs: Sequence[luigi.Task]) -> None:
         """Tell Luigi that a task ended, or what it needs before it can be run."""
@@ -274,15 +305,13 @@ class JobWorker(luigi.worker.Worker):
         """Whether others make something of ours; what they failed is taken over."""
         if self._mine(RUNNING) or self._mine(BATCH_RUNNING):
             return True
-        failed_here = {
-            task.task_id for task, status, _ in self._add_task_history if status == FAILED
-        }
+        failed_here = {task_id for task_id, (status, _) in self._told.items() if status == FAILED}
         # for some seconds luigid takes for done what was removed just after it was made
         again = [*self._lacking(DONE), *(self._lacking(FAILED).keys() - failed_here)]
         for task_id in again:
-            super().add(self._scheduled_tasks[task_id])
+            self._plan_anew(self._scheduled_tasks[task_id])
         # what others finished between two questions is found out by asking for work once more
-        return self._notice_what_others_finished() or bool(again)
+        return self._notice_what_others_finished() or self._learn_from_others() or bool(again)
 
     def _lacking(self, status: str) -> dict[str, luigi.Task]:
         """Return tasks of this worker that luigid has in a state, but whose products lack."""
@@ -307,6 +336,18 @@ class JobWorker(luigi.worker.Worker):
                 noticed = True
                 super().add(task)
         return noticed
+
+    def _learn_from_others(self) -> bool:
+        """Plan what needs more by now than was told: others may be making that."""
+        grown = []
+        for task_id, task in self._mine(PENDING).items():
+            _, told = self._told.get(task_id, ("", None))
+            needs = _needs_of(task)
+            if None not in (told, needs) and told != needs:
+                grown.append(task)
+        for task in grown:
+            self._plan_anew(task)
+        return bool(grown)
 
     def _settle(self) -> None:
         """Correct the history for the exit code: what others made is made."""
@@ -341,6 +382,14 @@ def _is_there(task: luigi.Task) -> bool:
 def _url_of(log: str) -> str | None:
     """Return what the visualiser links to."""
     return f"file://{log}" if log else None
+
+
+def _needs_of(task: luigi.Task) -> frozenset[str] | None:
+    """Return the ids of what a task needs by now; None if a table that says so is damaged."""
+    try:
+        return frozenset(need.task_id for need in task.deps())
+    except LstosaError:
+        return None
 
 
 def _is_merged(task: luigi.Task) -> bool:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["Cleaning", "Night", "certain_model", "cleaning_of", "model_of", "read_night"]
+__all__ = [
+    "Cleaning",
+    "Night",
+    "certain_model",
+    "cleaning_of",
+    "known_cleaning",
+    "model_of",
+    "read_night",
+]
 
 import dataclasses
 import functools
@@ -159,6 +167,20 @@ def cleaning_of(layout: Layout, settings: Settings, run: int) -> Choice[Cleaning
     tailcuts = cleaning.parse_tailcuts(config.read_text(), str(config))
     dl1_prod = dl1_prod or cleaning.dl1_prod_id(options.dl1_prod_id_prefix, tailcuts)
     return Choice(Cleaning(str(config), dl1_prod, tailcuts, rate), reason)
+
+
+def known_cleaning(layout: Layout, settings: Settings, run: int) -> Cleaning:
+    """Return the cleaning of a run.
+
+    Raises
+    ------
+    InputError
+        If it is not found yet, or a file that says so is damaged.
+    """
+    found = cleaning_of(layout, settings, run)
+    if found.value is None:
+        raise InputError(f"Run {run:05d} cannot be cleaned: {found.reason}.")
+    return found.value
 
 
 def model_of(night: Night, settings: Settings, run: int, found: Cleaning) -> Choice[str]:

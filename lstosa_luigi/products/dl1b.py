@@ -10,7 +10,9 @@ from typing import Any
 import luigi
 
 from lstosa_luigi import commands
+from lstosa_luigi.errors import InputError
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
+from lstosa_luigi.observation.night import known_cleaning
 from lstosa_luigi.products.base import FIRST, NightProduct, RunTask, SubrunTask
 from lstosa_luigi.products.dl1a import DL1A, IMAGES, PARAMETERS
 from lstosa_luigi.products.interleaved import CatBCalibration, Tailcuts
@@ -21,18 +23,16 @@ class CleanedSubrun(SubrunTask, NightProduct):
     """A product of a subrun after cleaning."""
 
     dl1_prod = luigi.Parameter(description="directory of DL1b, as tailcut84")
-    config = luigi.Parameter(description="DL1b config", significant=False, default="")
 
 
 class CleanedRun(RunTask, NightProduct):
     """A product of a run after cleaning."""
 
     dl1_prod = luigi.Parameter(description="directory of DL1b, as tailcut84")
-    config = luigi.Parameter(description="DL1b config", significant=False, default="")
 
     def of_subruns(self, task: type[CleanedSubrun]) -> Iterator[Any]:
         """Yield a task for each subrun of the run."""
-        yield from each_subrun(self, task, dl1_prod=self.dl1_prod, config=self.config)
+        yield from each_subrun(self, task, dl1_prod=self.dl1_prod)
 
 
 class DL1B(CleanedSubrun):
@@ -54,12 +54,23 @@ class DL1B(CleanedSubrun):
         path = self.layout.dl1b(self.run_id, self.number, str(self.dl1_prod))
         return luigi.LocalTarget(str(path))
 
+    def _config(self) -> str:
+        """Return the DL1b config of the run: that of the directory, or none."""
+        cleaning = known_cleaning(self.layout, self.settings, self.run_id)
+        if cleaning.dl1_prod != self.dl1_prod:
+            raise InputError(
+                f"Run {self.run_id:05d} is cleaned with {cleaning.config}, which belongs into "
+                f"{cleaning.dl1_prod}, not into {self.dl1_prod}. Ask for --dl1-prod "
+                f"{cleaning.dl1_prod}, or change the configuration."
+            )
+        return cleaning.config
+
     def job(self) -> Job:
         """Clean again."""
         layout, options = self.layout, self.settings.lstchain
         dl1a = layout.dl1a(self.run_id, self.number)
         dl1b = layout.dl1b(self.run_id, self.number, str(self.dl1_prod))
-        config = str(self.config) or str(layout.tailcuts_config(self.run_id))
+        config = self._config()
         catb = (
             str(layout.cat_b_calibration(self.run_id, options.filters))
             if options.apply_catB_calibration

@@ -37,9 +37,7 @@ class DL2(ReconstructedRun):
     def requires(self) -> Any:
         """Need the merged DL1b and the random forests."""
         return {
-            "dl1": self.sibling(
-                MergedDL1, run_id=self.run_id, dl1_prod=self.dl1_prod, config=self.config
-            ),
+            "dl1": self.sibling(MergedDL1, run_id=self.run_id, dl1_prod=self.dl1_prod),
             "forests": self.sibling(RandomForests, model=self.model),
         }
 

@@ -61,6 +61,7 @@ def parameters(function: Callable[..., Any]) -> list[str]:
         (luigi.worker.Worker.run, ["self"]),
         (luigi.worker.Worker.__enter__, ["self"]),
         (luigi.worker.Worker.__exit__, ["self", "type", "value", "traceback"]),
+        (luigi.worker.Worker._add, ["self", "task", "is_complete"]),
         (luigi.worker.Worker._add_task, ["self", "args", "kwargs"]),
         (luigi.worker.Worker._create_task_process, ["self", "task"]),
         (luigi.worker.Worker._get_work, ["self"]),
@@ -92,6 +93,7 @@ def test_the_overridden_methods_are_the_known_ones() -> None:
     assert OVERRIDDEN == [
         "__enter__",
         "__exit__",
+        "_add",
         "_add_task",
         "_create_task_process",
         "_get_work",
