@@ -173,7 +173,7 @@ def test_cleaning_settings_that_are_cut_short_stop_their_run_from_dl1b_on(make_n
     assert printed[-1] == NOT_CLOSED
     assert list(night.base.rglob("muons_LST-1.Run00003.fits"))
     assert list(night.base.rglob("dl3_LST-1.Run00004.fits.gz"))
-    assert list(night.base.rglob("Mrk_421/obs-index.fits.gz"))
+    assert list(night.base.rglob("Mrk 421/obs-index.fits.gz"))
 
 
 def test_a_missing_drive_log_stops_data_but_not_the_calibration(make_night) -> None:

@@ -22,7 +22,7 @@ import luigi.interface
 import luigi.rpc
 import luigi.worker
 from luigi.cmdline_parser import CmdlineParser
-from luigi.task_status import BATCH_RUNNING, DONE, FAILED, PENDING, RUNNING
+from luigi.task_status import BATCH_RUNNING, DISABLED, DONE, FAILED, PENDING, RUNNING
 
 from lstosa_luigi import config
 from lstosa_luigi.errors import LstosaError
@@ -305,6 +305,12 @@ class JobWorker(luigi.worker.Worker):
         """Whether others make something of ours; what they failed is taken over."""
         if self._mine(RUNNING) or self._mine(BATCH_RUNNING):
             return True
+        if self._is_forgotten():
+            self.console.say("luigid has forgotten the night: it is told again.")
+            self._told = {key: told for key, told in self._told.items() if told[0] == FAILED}
+            for root in self._roots:
+                super().add(root)
+            return True
         failed_here = {task_id for task_id, (status, _) in self._told.items() if status == FAILED}
         # for some seconds luigid takes for done what was removed just after it was made
         again = [*self._lacking(DONE), *(self._lacking(FAILED).keys() - failed_here)]
@@ -312,6 +318,12 @@ class JobWorker(luigi.worker.Worker):
             self._plan_anew(self._scheduled_tasks[task_id])
         # what others finished between two questions is found out by asking for work once more
         return self._notice_what_others_finished() or self._learn_from_others() or bool(again)
+
+    def _is_forgotten(self) -> bool:
+        """Whether luigid lost its state: it knows of none of the root tasks any more."""
+        roots = {root.task_id for root in self._roots if not _is_there(root)}
+        known = {status: self._mine(status) for status in (PENDING, FAILED, DONE, DISABLED)}
+        return bool(roots) and not any(roots & tasks.keys() for tasks in known.values())
 
     def _lacking(self, status: str) -> dict[str, luigi.Task]:
         """Return tasks of this worker that luigid has in a state, but whose products lack."""

@@ -56,7 +56,7 @@ def test_while_slurm_is_away_the_command_waits_and_says_so(
     time.sleep(25)
     assert process.poll() is None, process.communicate()[0]
     slurm.up(daemon)
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=200)
     assert process.returncode == 0, output
     assert output.count("Slurm does not answer, waiting for it") == 1
     assert set(submitted(slurm, work).values()) == {1}
@@ -70,7 +70,7 @@ def test_job_that_slurm_took_without_answering_is_not_submitted_again(
     around_sbatch(f"kill -STOP {pid}", f"kill -CONT {pid}")
     code, output = work.run(3)
     assert code == 0, output
-    assert "the queue will tell whether it was taken" in output
+    assert "the queue will tell if it was taken" in output
     assert set(submitted(slurm, work).values()) == {1}
 
 
@@ -133,7 +133,7 @@ def test_limits_are_kept_by_submitting_less_at_a_time(
     code, output = work.run(8, timeout=250)
     assert code == 0, output
     assert len(work.made()) == 16
-    assert set(submitted(slurm, work).values()) == {1}
+    assert sum(submitted(slurm, work).values()) == 16
 
 
 def test_jobs_of_others_disturb_nothing(slurm: Cluster, pieces: MakePieces) -> None:
@@ -144,11 +144,16 @@ def test_jobs_of_others_disturb_nothing(slurm: Cluster, pieces: MakePieces) -> N
     ):
         words = ["--output=/dev/null", "--mem=10", "--wrap=sleep 600"]
         slurm.client("sbatch", "--parsable", *options, *words)
+
+    def theirs() -> int:
+        names = slurm.client("squeue", "-h", "-r", "-o", "%j").splitlines()
+        return sum(name.startswith(("odd", "lstosa", "test plain")) for name in names)
+
     work = pieces()
-    before = slurm.client("squeue", "-h", "-r").count("\n")
+    before = theirs()
     code, output = work.run(3)
     assert code == 0, output
-    assert slurm.client("squeue", "-h", "-r").count("\n") == before
+    assert theirs() == before > 20
 
 
 @pytest.mark.luigid
@@ -158,7 +163,7 @@ def test_luigid_that_is_started_again_gets_its_night_back(
 ) -> None:
     port = free_port()
     luigid = _start_luigid(tmp_path, port)
-    work = pieces(SLOWLY, core={"rpc_retry_wait": "1", "rpc_retry_attempts": "30"})
+    work = pieces(SLOWLY, core={"rpc-retry-wait": "1", "rpc-retry-attempts": "30"})
     process = work.start(6, port=port)
     wait_until(lambda: "RUNNING" in elements_of(slurm, work, "Piece"), 60)
     luigid.send_signal(signal.SIGTERM if keeps_state else signal.SIGKILL)

@@ -319,7 +319,6 @@ class Arrays:
             if refusal.kind is not Refusal.UNCERTAIN:
                 path.unlink()
                 raise
-            logger.warning("%s: %s; the queue will tell whether it was taken", name, refusal)
         self._arrays[name] = array
         for index, element in zip(indices, elements, strict=True):
             for i, job in enumerate(element.jobs):

@@ -443,9 +443,10 @@ class SlurmBackend:
             mine = [next(rest) for _ in indices]
             for member, index in zip(mine, indices, strict=True):
                 self._put(member, array, index)
-            number = "" if array.number is None else f" {array.number}"
-            text = f"Slurm{number}: {len(indices)} submitted"
-            self._notes.append(Note(mine[0].job.key, text, is_quiet=True))
+            text = f"Slurm {array.number}: {len(indices)} submitted"
+            if array.number is None:
+                text = f"{array.name}: sbatch did not answer; the queue will tell if it was taken"
+            self._notes.append(Note(mine[0].job.key, text, is_quiet=array.number is not None))
         if not self._waiting:
             self._said.pop("sbatch", None)
         if refusal is None:
