@@ -15,7 +15,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 import lstosa_luigi
-from lstosa_luigi import config
+from lstosa_luigi import config, sections
 from lstosa_luigi.execution.slurm import options
 from lstosa_luigi.products.base import NightTask
 
@@ -128,7 +128,7 @@ class Generated(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Parse the text as if it stood in the page."""
         self.env.note_dependency(__file__)
-        self.env.note_dependency(config.__file__)
+        self.env.note_dependency(sections.__file__)
         makers = {"configuration": configuration, "task-parameters": task_parameters}
         return self.parse_text_to_nodes(makers[self.name](), allow_section_headings=True)
 

@@ -217,7 +217,7 @@ class Arrays:
         except FileNotFoundError:
             return
         except (OSError, ValueError, KeyError, TypeError) as error:
-            logger.warning("%s cannot be read (%s): its jobs are not known", path, error)
+            logger.error("%s cannot be read (%s): its jobs are not known", path, error)
             return
         rows = self._queue.get(name, {})
         number = next(iter(rows.values())).element.array if rows else None

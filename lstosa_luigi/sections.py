@@ -1,0 +1,178 @@
+"""The sections that a configuration may have, each with its keys, their types and defaults.
+
+What is read, checked and combined: :mod:`lstosa_luigi.config`.
+"""
+
+from __future__ import annotations
+
+__all__ = ["SECTIONS", "execution", "local", "lstchain", "mc", "paths", "production"]
+
+import luigi
+
+
+class paths(luigi.Config):  # noqa: N801 - the class name is the section's name
+    """Where everything lies. ``{key}`` stands for the value of another key of this section."""
+
+    base = luigi.Parameter(default="", description="root of the tree; all else follows from it")
+    monitoring = luigi.Parameter(default="{base}/monitoring", description="monitoring data")
+    r0_dir = luigi.Parameter(default="{base}/R0G", description="gain-selected raw data")
+    raw_r0_dir = luigi.Parameter(default="{base}/R0", description="raw data as taken")
+    drive_dir = luigi.Parameter(default="{monitoring}/DrivePositioning", description="drive logs")
+    run_summary_dir = luigi.Parameter(
+        default="{monitoring}/RunSummary", description="run summaries"
+    )
+    run_catalog = luigi.Parameter(
+        default="{monitoring}/RunCatalog", description="source of each run"
+    )
+    calib_base_dir = luigi.Parameter(
+        default="{monitoring}/PixelCalibration", description="pixel calibration"
+    )
+    cat_a_calib_base = luigi.Parameter(default="{calib_base_dir}/Cat-A", description="Cat-A")
+    cat_a_calib_dir = luigi.Parameter(
+        default="{cat_a_calib_base}/calibration", description="charge calibration"
+    )
+    cat_a_pedestal_dir = luigi.Parameter(
+        default="{cat_a_calib_base}/drs4_baseline", description="DRS4 baselines"
+    )
+    cat_b_calib_base = luigi.Parameter(default="{calib_base_dir}/Cat-B", description="Cat-B")
+    pedestal_finder_dir = luigi.Parameter(
+        default="{base}/auxiliary/PedestalFinder",
+        description="event numbers of interleaved pedestals that are not tagged as such",
+    )
+    tailcuts_finder_dir = luigi.Parameter(
+        default="{base}/auxiliary/TailCuts", description="cleaning settings found for each run"
+    )
+    analysis_dir = luigi.Parameter(
+        default="{base}/running_analysis", description="work in progress, logs and records"
+    )
+    dl1_dir = luigi.Parameter(default="{base}/DL1", description="DL1, muons, interleaved")
+    dl2_dir = luigi.Parameter(default="{base}/DL2", description="DL2")
+    dl3_dir = luigi.Parameter(default="{base}/DL3", description="DL3, IRFs and index files")
+    datacheck_dir = luigi.Parameter(
+        default="{dl1_dir}/datacheck_files", description="links to the datachecks of all nights"
+    )
+    longterm_dir = luigi.Parameter(
+        default="{datacheck_dir}/night_wise", description="night-wise datachecks"
+    )
+    rf_models = luigi.Parameter(default="{base}/models/AllSky", description="random forests")
+    mc_dir = luigi.Parameter(
+        default="{base}/mc", description="simulated events that models and IRFs are made of"
+    )
+    osa_dir = luigi.Parameter(default="{base}/OSA", description="housekeeping")
+    closer_dir = luigi.Parameter(default="{osa_dir}/Closer", description="NightFinished flags")
+
+
+class production(luigi.Config):  # noqa: N801
+    """What is being produced."""
+
+    prod_id = luigi.Parameter(
+        default="", description="production identifier; default: v + installed lstchain version"
+    )
+
+
+class lstchain(luigi.Config):  # noqa: N801
+    """The tools and their options, with lstosa's names and meanings.
+
+    A command may carry options of its own, and may be any other program with
+    the same options. ``[lstchain.<prod_id>]`` overrides single keys for one
+    production.
+    """
+
+    environment = luigi.Parameter(
+        default="", description="directory of the environment of the tools; default: this one"
+    )
+    command_prefix = luigi.Parameter(
+        default="", description="put before every command, e.g. conda run -n lstchain-v0.12"
+    )
+    run_summary = luigi.Parameter(default="lstchain_create_run_summary")
+    drs4_baseline = luigi.Parameter(default="onsite_create_drs4_pedestal_file")
+    charge_calibration = luigi.Parameter(default="onsite_create_calibration_file")
+    catB_calibration = luigi.Parameter(default="onsite_create_cat_B_calibration_file")  # noqa: N815
+    r0_to_dl1 = luigi.Parameter(default="lstchain_data_r0_to_dl1")
+    tailcuts_finder = luigi.Parameter(default="lstchain_find_tailcuts")
+    dl1ab = luigi.Parameter(default="lstchain_dl1ab")
+    check_dl1 = luigi.Parameter(default="lstchain_check_dl1")
+    merge_dl1 = luigi.Parameter(default="lstchain_merge_hdf5_files")
+    merge_muons = luigi.Parameter(default="lstchain_merge_muon_files")
+    longterm_check = luigi.Parameter(default="lstchain_longterm_dl1_check")
+    cherenkov_transparency = luigi.Parameter(default="lstchain_cherenkov_transparency")
+    mc_trainpipe = luigi.Parameter(default="lstchain_mc_trainpipe")
+    dl1_to_dl2 = luigi.Parameter(default="lstchain_dl1_to_dl2")
+    create_irf = luigi.Parameter(default="lstchain_create_irf_files")
+    create_dl3 = luigi.Parameter(default="lstchain_create_dl3_file")
+    create_dl3_index = luigi.Parameter(default="lstchain_create_dl3_index_files")
+    dl1a_config = luigi.Parameter(default="", description="default: lstchain's standard config")
+    dl1b_config = luigi.Parameter(
+        default="",
+        description="cleaning of all runs if apply_standard_dl1b_config; "
+        "default: lstchain's standard config",
+    )
+    dl2_config = luigi.Parameter(default="", description="default: lstchain's standard config")
+    dl3_config = luigi.Parameter(default="", description="cuts of DL3 and IRFs; default: none")
+    dl1_prod_id = luigi.Parameter(
+        default="tailcut84", description="directory of DL1b if apply_standard_dl1b_config"
+    )
+    dl1_prod_id_prefix = luigi.Parameter(
+        default="tailcut", description="what the directory of DL1b begins with"
+    )
+    mc_prod = luigi.Parameter(
+        default="20240918_v0.10.12_allsky_", description="what directories of models begin with"
+    )
+    filters = luigi.Parameter(default="52", description="filter wheels of the calibration box")
+    tcu_db = luigi.Parameter(
+        default="", description="server of the telescope-control database; default: none is asked"
+    )
+    use_ff_heuristic_id = luigi.BoolParameter(
+        default=False, parsing=luigi.BoolParameter.EXPLICIT_PARSING
+    )
+    store_image_dl1ab = luigi.BoolParameter(
+        default=True, parsing=luigi.BoolParameter.EXPLICIT_PARSING
+    )
+    apply_catB_calibration = luigi.BoolParameter(  # noqa: N815
+        default=False, parsing=luigi.BoolParameter.EXPLICIT_PARSING
+    )
+    apply_standard_dl1b_config = luigi.BoolParameter(
+        default=False, parsing=luigi.BoolParameter.EXPLICIT_PARSING
+    )
+    merge_dl1_datacheck = luigi.BoolParameter(
+        default=True, parsing=luigi.BoolParameter.EXPLICIT_PARSING
+    )
+    create_longterm_symlink = luigi.BoolParameter(
+        default=True, parsing=luigi.BoolParameter.EXPLICIT_PARSING
+    )
+
+
+class mc(luigi.Config):  # noqa: N801
+    """Simulated events for the IRF, as in lstosa's ``[MC]``; all optional.
+
+    With none of them, the IRF is made of the testing dataset below
+    ``[paths] mc_dir`` that belongs to the run's random forests.
+    """
+
+    irf_file = luigi.Parameter(default="", description="an IRF to use as it is")
+    gamma = luigi.Parameter(default="", description="DL2 of simulated gammas")
+    proton = luigi.Parameter(default="", description="DL2 of simulated protons")
+    electron = luigi.Parameter(default="", description="DL2 of simulated electrons")
+
+
+class execution(luigi.Config):  # noqa: N801
+    """How products are made."""
+
+    backend = luigi.ChoiceParameter(
+        default="local", choices=["local", "slurm"], description="where commands run"
+    )
+    directory = luigi.Parameter(
+        default="jobs", description="logs and records of tasks that belong to no night"
+    )
+
+
+class local(luigi.Config):  # noqa: N801
+    """The local backend."""
+
+    jobs = luigi.IntParameter(default=1, description="commands at a time on this machine")
+    poll_interval = luigi.FloatParameter(
+        default=0.1, description="seconds between two looks at the running commands"
+    )
+
+
+SECTIONS: tuple[type[luigi.Config], ...] = (paths, production, lstchain, mc, execution, local)
