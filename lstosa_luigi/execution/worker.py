@@ -397,10 +397,10 @@ def _url_of(log: str) -> str | None:
 
 
 def _needs_of(task: luigi.Task) -> frozenset[str] | None:
-    """Return the ids of what a task needs by now; None if a table that says so is damaged."""
+    """Return the ids of what a task needs by now; None if what says so cannot be read."""
     try:
         return frozenset(need.task_id for need in task.deps())
-    except LstosaError:
+    except (LstosaError, OSError):
         return None
 
 
