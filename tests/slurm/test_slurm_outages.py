@@ -45,15 +45,15 @@ def wait_for_first_pieces(work: Pieces) -> None:
     wait_until(work.made, 60, "the first piece")
 
 
-@pytest.mark.parametrize("daemon", ["slurmctld", "munged"])
+@pytest.mark.parametrize(("daemon", "seconds"), [("slurmctld", 25), ("munged", 10)])
 def test_while_slurm_is_away_the_command_waits_and_says_so(
-    slurm: Cluster, pieces: MakePieces, daemon: str
+    slurm: Cluster, pieces: MakePieces, daemon: str, seconds: int
 ) -> None:
     work = pieces(SLOWLY)
     process = work.start(4)
     wait_until(lambda: "RUNNING" in elements_of(slurm, work, "Piece"), 60)
     slurm.down(daemon)
-    time.sleep(25)
+    time.sleep(seconds)
     assert process.poll() is None, process.communicate()[0]
     slurm.up(daemon)
     output, _ = process.communicate(timeout=200)
@@ -150,10 +150,9 @@ def test_jobs_of_others_disturb_nothing(slurm: Cluster, pieces: MakePieces) -> N
         return sum(name.startswith(("odd", "lstosa", "test plain")) for name in names)
 
     work = pieces()
-    before = theirs()
     code, output = work.run(3)
     assert code == 0, output
-    assert theirs() == before > 20
+    assert theirs() == 23
 
 
 @pytest.mark.luigid

@@ -177,11 +177,12 @@ class SlurmBackend:
                 continue
             row = self._arrays.row(member.array, member.index)
             if row is None or row.state == COMPLETING:
-                # on a node that is gone a job may be completing for ever
                 if member.job.is_made():
                     self._done(member)
                     continue
-                if not self._arrays.is_young(member.array):
+                if row is not None and self._may_come_back(member, now):
+                    member.state = COMPLETING
+                elif not self._arrays.is_young(member.array):
                     member.state = "ended"
                     gone.append(member)
             else:
@@ -200,6 +201,14 @@ class SlurmBackend:
         if gone:
             self._settle(gone, now)
         self._summary = [f"{number} {state}" for state, number in sorted(states.items())]
+
+    def _may_come_back(self, member: _Member, now: float) -> bool:
+        """Whether what is completing may still go back into the queue, or leave its product.
+
+        On a node that is gone a job may be completing for ever.
+        """
+        member.gone_since = now if member.gone_since is None else member.gone_since
+        return now - member.gone_since < self._options.common.grace
 
     @staticmethod
     def _is_done_early(member: _Member) -> bool:

@@ -156,7 +156,10 @@ def test_array_that_was_not_taken_is_one_note_and_one_scancel(client, slurm, tmp
     for _ in range(3):
         client.poll()
     assert slurm.calls["scancel"] == 1
-    assert len(client.notes) == 1
+    assert [note.partition(" ")[2].split(";")[0] for note in client.notes] == [
+        "sbatch did not answer",
+        "was not taken by Slurm: again",
+    ]
 
 
 def test_submission_without_an_answer_is_cancelled_with_the_others(make_client, slurm, tmp_path):
