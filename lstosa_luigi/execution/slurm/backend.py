@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from lstosa_luigi.execution.backend import Note, Outcome
-from lstosa_luigi.execution.causes import last_lines, os_error
+from lstosa_luigi.execution.causes import os_error
 from lstosa_luigi.execution.files import remove_tree
-from lstosa_luigi.execution.record import Record, read_record
-from lstosa_luigi.execution.slurm import journal
+from lstosa_luigi.execution.record import read_record
+from lstosa_luigi.execution.slurm import inquest, journal
 from lstosa_luigi.execution.slurm.arrays import COMPLETING, Array, Arrays, Element
 from lstosa_luigi.execution.slurm.client import Away, Slurm
-from lstosa_luigi.execution.slurm.manifest import element_log
+from lstosa_luigi.execution.slurm.member import Member
 from lstosa_luigi.execution.slurm.options import Options, Resources
 from lstosa_luigi.execution.slurm.parse import (
     PENDING,
@@ -34,43 +34,8 @@ from lstosa_luigi.execution.slurm.policy import (
     End,
     Faults,
     decide,
-    end_of,
 )
 from lstosa_luigi.execution.spec import Job
-
-DETAIL_LINES = 8
-LAG_S = 15.0
-"""How far accounting may lag behind the queue before a job's own record is believed (seen: 6 s)."""
-
-
-@dataclasses.dataclass
-class _Member:
-    """A job whose product is not there yet."""
-
-    job: Job
-    resources: Resources
-    followers: Sequence[Job] = ()
-    faults: Faults = Faults()  # noqa: RUF009 - frozen
-    not_before: float = 0.0
-    array: Array | None = None
-    index: int = -1
-    state: str = "waiting"
-    gone_since: float | None = None
-    ended_by: str = ""
-    """What the last attempt failed of."""
-    leader: Job | None = None
-    """The job that it goes along with, while nobody has asked for it itself."""
-
-    @property
-    def element(self) -> ElementId | None:
-        """Where it is made, if Slurm is known to have it."""
-        if self.array is None or self.array.number is None:
-            return None
-        return ElementId(self.array.number, self.index)
-
-    def log(self) -> str:
-        """Return the log of its last execution."""
-        return self.job.log if self.element is None else element_log(self.job, self.element)
 
 
 class SlurmBackend:
@@ -95,8 +60,8 @@ class SlurmBackend:
         self._options = options
         self._clock = clock
         self._arrays = Arrays(slurm, options, clock)
-        self._members: dict[str, _Member] = {}
-        self._waiting: dict[str, _Member] = {}
+        self._members: dict[str, Member] = {}
+        self._waiting: dict[str, Member] = {}
         self._faults: dict[str, Faults] = {}
         self._grown: dict[str, Resources] = {}
         self._read_journals: set[Path] = set()
@@ -117,7 +82,7 @@ class SlurmBackend:
                 member.leader = None
                 continue
             self._prepare(Path(job.arrays))
-            member = self._member(job)
+            member = self._new_member(job)
             member.followers = followers.get(job.key, ())
             self._members[job.record] = self._waiting[job.record] = member
 
@@ -202,7 +167,7 @@ class SlurmBackend:
             self._settle(gone, now)
         self._summary = [f"{number} {state}" for state, number in sorted(states.items())]
 
-    def _may_come_back(self, member: _Member, now: float) -> bool:
+    def _may_come_back(self, member: Member, now: float) -> bool:
         """Whether what is completing may still go back into the queue, or leave its product.
 
         On a node that is gone a job may be completing for ever.
@@ -211,11 +176,11 @@ class SlurmBackend:
         return now - member.gone_since < self._options.common.grace
 
     @staticmethod
-    def _is_done_early(member: _Member) -> bool:
+    def _is_done_early(member: Member) -> bool:
         """Whether a product is there although its element goes on with others."""
         return bool(member.followers) and member.job.is_made()
 
-    def _done(self, member: _Member) -> None:
+    def _done(self, member: Member) -> None:
         job = member.job
         self._members.pop(job.record, None)
         self._waiting.pop(job.record, None)
@@ -231,14 +196,14 @@ class SlurmBackend:
 
     # --- what failed -----------------------------------------------------------------------
 
-    def _give_up(self, hopeless: list[tuple[_Member, str]], now: float) -> None:
+    def _give_up(self, hopeless: list[tuple[Member, str]], now: float) -> None:
         self._arrays.cancel([m.element for m, _ in hopeless if m.element is not None])
         for member, reason in hopeless:
             end = End(Cause.PERMANENT, f"it would wait for ever in the queue: {reason}")
             decision = Decision(None, 0, "cancelled: correct [slurm] in the configuration")
-            self._conclude(member, end, decision, None, None, now)
+            self._conclude(member, end, decision, inquest.Evidence(), now)
 
-    def _settle(self, gone: list[_Member], now: float) -> None:
+    def _settle(self, gone: list[Member], now: float) -> None:
         """Find out why elements are over without their product, and decide what follows."""
         never_there: dict[str, Array] = {}
         for member in gone:
@@ -261,7 +226,7 @@ class SlurmBackend:
         for member in known:
             self._judge(member, rows, now)
 
-    def _judge(self, member: _Member, rows: dict[ElementId, Accounting] | None, now: float) -> None:
+    def _judge(self, member: Member, rows: dict[ElementId, Accounting] | None, now: float) -> None:
         assert member.element is not None
         assert member.gone_since is not None
         if member.job.is_made():
@@ -270,23 +235,11 @@ class SlurmBackend:
         if member.leader is not None and not member.leader.is_made():
             self._members.pop(member.job.record, None)  # its turn never came
             return
-        waited = now - member.gone_since
-        row = None if rows is None else rows.get(member.element)
-        record = read_record(Path(member.job.record))
-        if record is not None and record.job_id != str(member.element):
-            record = None
-        end = end_of(row, record, last_lines(Path(member.log())))
-        is_certain = row is not None or (record is not None and record.is_permanent)
-        if not is_certain and waited < min(LAG_S, self._options.common.grace):
-            return
-        is_late = waited >= self._options.common.grace
-        if row is not None and row.state == "COMPLETED" and not is_late:
-            return  # its files may take a while to be seen from here
+        evidence = inquest.gather(member, rows)
+        is_answered = rows is not None
+        end = inquest.verdict(evidence, now - member.gone_since, self._options, is_answered)
         if end is None:
-            if rows is None or not is_late:
-                return
-            text = "vanished: neither the queue nor accounting knows what became of it"
-            end = End(Cause.LOST, text)
+            return
         faults = _counted(member.faults, end)
         try:
             longest = self._arrays.longest(member.resources.partition)
@@ -294,19 +247,19 @@ class SlurmBackend:
             return
         decision = decide(end, faults, member.resources, self._options, longest)
         member.faults = faults
-        self._conclude(member, end, decision, row, record, now)
+        self._conclude(member, end, decision, evidence, now)
 
     def _conclude(
         self,
-        member: _Member,
+        member: Member,
         end: End,
         decision: Decision,
-        row: Accounting | None,
-        record: Record | None,
+        evidence: inquest.Evidence,
         now: float,
     ) -> None:
-        job, log = member.job, member.log()
-        self._write_down(member, end, decision, row, record, now)
+        job = member.job
+        attempt = inquest.attempt_of(member, end, decision, evidence, now)
+        journal.append(Path(job.arrays), [attempt])
         self._sweep(member)
         is_over = decision.again is None  # then the line of the product says so
         text = f"{job.title}: {end.text}; {decision.text}"
@@ -317,49 +270,13 @@ class SlurmBackend:
             self._wait_again(member, now + decision.delay)
             return
         self._members.pop(job.record, None)
-        if member.leader is not None:  # it is tried again when its own turn comes
-            if decision.again is not None:
-                self._grown[f"{job.arrays}/{job.name}"] = decision.again
-            return
-        began = now if member.gone_since is None else member.gone_since
-        detail = last_lines(Path(log), DETAIL_LINES)
-        seconds = float(row.seconds) if row is not None else record.seconds if record else 0.0
-        cause = f"{end.text}; {decision.text}"
-        self._ended.append(
-            Outcome(job.key, False, cause, detail, log, began - seconds, seconds, title=job.title)
-        )
+        if member.leader is None:
+            cause = f"{end.text}; {decision.text}"
+            self._ended.append(inquest.outcome_of(member, cause, evidence, now))
+        elif decision.again is not None:  # it is tried again when its own turn comes
+            self._grown[f"{job.arrays}/{job.name}"] = decision.again
 
-    def _write_down(
-        self,
-        member: _Member,
-        end: End,
-        decision: Decision,
-        row: Accounting | None,
-        record: Record | None,
-        now: float,
-    ) -> None:
-        memory = max(row.memory_kb if row else 0, record.peak_memory_kb if record else 0)
-        attempt = journal.Attempt(
-            job=member.job.name,
-            title=member.job.title,
-            element=str(member.element or ""),
-            ended=datetime.datetime.fromtimestamp(now, datetime.timezone.utc).isoformat(
-                timespec="seconds"
-            ),
-            cause=end.cause.value,
-            text=end.text,
-            decision=decision.text,
-            state=row.state if row else "",
-            exit=_exit(row, record),
-            seconds=float(row.seconds) if row else record.seconds if record else 0.0,
-            memory_kb=memory,
-            node=end.node,
-            resources=member.resources.to_json(),
-            again=None if decision.again is None else decision.again.to_json(),
-        )
-        journal.append(Path(member.job.arrays), [attempt])
-
-    def _wait_again(self, member: _Member, when: float) -> None:
+    def _wait_again(self, member: Member, when: float) -> None:
         member.array, member.index, member.gone_since = None, -1, None
         member.state, member.not_before = "waiting", when
         if member.leader is not None:
@@ -367,7 +284,7 @@ class SlurmBackend:
             return
         self._waiting[member.job.record] = member
 
-    def _sweep(self, member: _Member) -> None:
+    def _sweep(self, member: Member) -> None:
         """Remove the scratch folders that an element left because it was killed."""
         if member.element is None:
             return
@@ -386,7 +303,7 @@ class SlurmBackend:
             if attempt.again is not None:
                 self._grown[f"{directory}/{attempt.job}"] = Resources.from_json(attempt.again)
 
-    def _member(self, job: Job) -> _Member:
+    def _new_member(self, job: Job) -> Member:
         resources = self._options.resources(job.resource_class, job.product)
         # what was too little for the product before would be too little again
         grown = self._grown.get(f"{job.arrays}/{job.name}")
@@ -396,11 +313,11 @@ class SlurmBackend:
                 mem_mb=max(resources.mem_mb, grown.mem_mb),
                 seconds=max(resources.seconds, grown.seconds),
             )
-        return _Member(job, resources, faults=self._faults.get(job.record, Faults()))
+        return Member(job, resources, faults=self._faults.get(job.record, Faults()))
 
     def _place(self, now: float) -> None:
         """Attach what waits to the elements that make it already; submit the rest."""
-        ready: dict[Path, list[_Member]] = {}
+        ready: dict[Path, list[Member]] = {}
         for member in list(self._waiting.values()):
             if member.not_before > now:
                 continue
@@ -418,8 +335,8 @@ class SlurmBackend:
                     if member.array is None:
                         self._refuse(member, f"cannot be submitted: {os_error(error)}")
 
-    def _place_in_arrays(self, ready: list[_Member]) -> None:
-        groups: dict[tuple[object, ...], list[_Member]] = {}
+    def _place_in_arrays(self, ready: list[Member]) -> None:
+        groups: dict[tuple[object, ...], list[Member]] = {}
         for member in ready:
             found = self._arrays.find(member.job)
             if found is not None:
@@ -444,7 +361,7 @@ class SlurmBackend:
                 break
             self._submit(members)
 
-    def _submit(self, members: list[_Member]) -> None:
+    def _submit(self, members: list[Member]) -> None:
         elements = [Element([m.job, *m.followers], m.faults.own) for m in members]
         placed, refusal = self._arrays.submit(elements, members[0].resources)
         rest = iter(members)
@@ -469,14 +386,14 @@ class SlurmBackend:
             self._is_blocked = True  # until the queue was looked at again
             self._say_once("sbatch", f"Slurm takes no more jobs for now, waiting: {refusal}")
 
-    def _put(self, member: _Member, array: Array, index: int) -> None:
+    def _put(self, member: Member, array: Array, index: int) -> None:
         self._waiting.pop(member.job.record, None)
         member.array, member.index, member.state = array, index, PENDING
         for job in member.followers:
-            along = _Member(job, member.resources, array=array, index=index, leader=member.job)
+            along = Member(job, member.resources, array=array, index=index, leader=member.job)
             self._members.setdefault(job.record, along)
 
-    def _refuse(self, member: _Member, cause: str) -> None:
+    def _refuse(self, member: Member, cause: str) -> None:
         self._members.pop(member.job.record, None)
         self._waiting.pop(member.job.record, None)
         now, job = self._clock(), member.job
@@ -492,13 +409,6 @@ def _counted(faults: Faults, end: End) -> Faults:
     if end.cause is Cause.LOST:
         return dataclasses.replace(faults, losses=faults.losses + 1)
     return dataclasses.replace(faults, own=faults.own + 1)
-
-
-def _exit(row: Accounting | None, record: Record | None) -> str:
-    """Return how the command ended, rather than how the job did."""
-    if record is not None and (record.exit_code is not None or record.signal is not None):
-        return f"{record.exit_code or 0}:{record.signal or 0}"
-    return f"{row.exit_code}:{row.signal}" if row is not None else ""
 
 
 def _size(path: str) -> int:
