@@ -13,7 +13,9 @@ may be, unless one of the lines is ``...``. Times, sizes, ports and the like are
 Links and cross-references between pages are checked by the build itself: ``make docs``.
 """
 
+import configparser
 import dataclasses
+import os
 import re
 import subprocess
 import sys
@@ -26,6 +28,7 @@ import lstosa_luigi
 from lstosa_luigi import config
 from lstosa_luigi.cli import VERBS
 from lstosa_luigi.errors import ExitCode
+from lstosa_luigi.execution.slurm import options
 from lstosa_luigi.products.base import NightProduct, NightTask
 from tests.conftest import free_port
 from tests.fakes.night import FakeNight
@@ -296,3 +299,36 @@ def test_table_of_tasks_lists_every_public_task_with_its_parameters() -> None:
     tasks = [n for n in lstosa_luigi.__all__ if issubclass(getattr(lstosa_luigi, n), NightTask)]
     assert re.findall(r"^   \* - ``(\w+)``$", text, re.MULTILINE) == sorted(tasks)
     assert "``--run-id``, ``--subrun``" in text
+
+
+# --- examples and configurations ---------------------------------------------------------------
+
+
+def test_example_of_a_task_of_ones_own_runs(tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    for number in range(3):
+        (tmp_path / f"texts/text{number:03d}").write_text("line\n" * number)
+    words = ["--module", "counts", "AllCounts", "--folder", "texts", "--local-scheduler"]
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("luigi")), *words],
+        env={**os.environ, "PYTHONPATH": str(DOCS / "howto/examples"), "LUIGI_CONFIG_PATH": ""},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    counts = [path.read_text().strip() for path in sorted(tmp_path.glob("texts/count*.txt"))]
+    assert counts == ["0", "1", "2"]
+    assert sorted(path.name for path in (tmp_path / "jobs").iterdir()) == ["log", "records"]
+
+
+@pytest.mark.parametrize("name", ["luigi.cfg", "lst1.cfg"])
+def test_configurations_that_are_shipped_have_only_keys_that_exist(name: str) -> None:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "config" / name)
+    known = {s.__name__: {key for key, _ in s.get_params()} for s in reference_tables.SECTIONS}
+    for section in set(parser.sections()) - {"scheduler"}:
+        head, _, resource_class = section.partition(".")
+        assert set(parser.options(section)) <= known[head]
+        assert not resource_class or resource_class in options.CLASSES
