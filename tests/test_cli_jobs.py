@@ -146,7 +146,7 @@ def test_jobs_are_listed_as_json(lstosa, past):
 
 def test_productions_of_a_night_are_listed_together_or_one_by_one(lstosa, night):
     record = make_record(job_of(night, 1, "v9"))
-    write_record(Path(job_of(night, 1, "v9").record), dataclasses.replace(record, job_id=""))
+    write_record(Path(job_of(night, 1, "v9").record), record._replace(job_id=""))
     assert len(lstosa("jobs").stdout.splitlines()) == 4
     (row,) = lstosa("jobs", "--prod-id", "v9").stdout.splitlines()[1:]
     assert columns(row)[:3] == ["DL1A Run00003.0001", "here", "done"]

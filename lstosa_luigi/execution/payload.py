@@ -11,7 +11,6 @@ from __future__ import annotations
 __all__ = ["HERE", "Failed", "Place", "die_with_parent", "run"]
 
 import contextlib
-import dataclasses
 import errno
 import fcntl
 import functools
@@ -22,7 +21,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 from lstosa_luigi.execution import checks, files
 from lstosa_luigi.execution.record import Record, read_record, write_record
@@ -36,8 +35,7 @@ ROOM_BYTES = 500_000
 """A disk with less room than that is full."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a job is executed, and with what.
 
     Parameters
@@ -72,12 +70,11 @@ class Failed(Exception):
         self.is_permanent = is_permanent
 
 
-@dataclasses.dataclass
 class Usage:
     """What one command and its children used."""
 
-    cpu_seconds: float = 0.0
-    peak_memory_kb: int = 0
+    cpu_seconds = 0.0
+    peak_memory_kb = 0
 
 
 class Cancelled(BaseException):

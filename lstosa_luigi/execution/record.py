@@ -4,17 +4,16 @@ from __future__ import annotations
 
 __all__ = ["Record", "read_record", "write_record"]
 
-import dataclasses
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 from lstosa_luigi.execution.files import write_whole
 
 SCHEMA_VERSION = 1
 
 
-@dataclasses.dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """How the last attempt to make a product went.
 
     Parameters
@@ -79,7 +78,7 @@ class Record:
 
 def write_record(path: Path, record: Record) -> None:
     """Write a record; the one of the attempt before is replaced."""
-    write_whole(path, json.dumps(dataclasses.asdict(record), indent=1) + "\n")
+    write_whole(path, json.dumps(record._asdict(), indent=1) + "\n")
 
 
 def read_record(path: Path) -> Record | None:

@@ -1,19 +1,21 @@
-"""What is to be done, as data: a command, what it reads, what it leaves, and where that goes."""
+"""What is to be done, as data: a command, what it reads, what it leaves, and where that goes.
+
+Named tuples, as in all that a job imports: dataclasses take longer to import than the rest of it.
+"""
 
 from __future__ import annotations
 
 __all__ = ["SCRATCH", "Job", "Output"]
 
-import dataclasses
 import os
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 SCRATCH = "{scratch}"
 """Stands in a command for the directory in which the job works."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Output:
+class Output(NamedTuple):
     """One file that a job makes.
 
     Parameters
@@ -38,8 +40,7 @@ class Output:
     required: bool = True
 
 
-@dataclasses.dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """One command that makes one product.
 
     Parameters
@@ -52,7 +53,7 @@ class Job:
         What kind of product it is, for example ``DL1A``.
     unit : str
         What it is of, as far as jobs of one array share it: the run, or the date.
-    index : int or None
+    number : int or None
         Which of its unit it is: the subrun.
     group : str
         What it belongs to, in words that a job name can bear: telescope, night, production.
@@ -94,13 +95,13 @@ class Job:
     arrays: str = ""
     product: str = ""
     unit: str = ""
-    index: int | None = None
+    number: int | None = None
     group: str = ""
     inputs: tuple[str, ...] = ()
-    staged: dict[str, str] = dataclasses.field(default_factory=dict)
-    copied: dict[str, str] = dataclasses.field(default_factory=dict)
-    links: dict[str, str] = dataclasses.field(default_factory=dict)
-    environment: dict[str, str] = dataclasses.field(default_factory=dict)
+    staged: Mapping[str, str] = {}
+    copied: Mapping[str, str] = {}
+    links: Mapping[str, str] = {}
+    environment: Mapping[str, str] = {}
     warm_up: tuple[str, ...] = ()
     is_warm: str = ""
     resource_class: str = "data"
@@ -117,12 +118,13 @@ class Job:
 
     def to_json(self) -> dict[str, Any]:
         """Return the job as JSON can hold it."""
-        return dataclasses.asdict(self)
+        outputs = [output._asdict() for output in self.outputs]
+        return {**self._asdict(), "outputs": outputs}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Job:
-        """Return the job that :meth:`to_json` wrote, perhaps in an earlier version."""
-        fields = {**data}
+        """Return the job that :meth:`to_json` wrote, perhaps in another version."""
+        fields = {key: value for key, value in data.items() if key in cls._fields}
         fields["outputs"] = tuple(
             Output(**{**output, "tables": tuple(output["tables"])}) for output in data["outputs"]
         )

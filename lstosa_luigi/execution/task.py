@@ -102,7 +102,7 @@ class SlurmTask(luigi.Task):
             arrays=str(root / "arrays"),
             product=str(self.task_family),
             unit="_".join(others.values()),
-            index=int(number) if number else None,
+            number=int(number) if number else None,
             resource_class=self.resource_class,
             priority=self.priority,
         )

@@ -135,7 +135,7 @@ class NightProduct(NightTask, SlurmTask):
         return self.unit
 
     @property
-    def job_index(self) -> int | None:
+    def job_number(self) -> int | None:
         """Which one of an array the job is, if it has a number."""
         return None
 
@@ -175,7 +175,7 @@ class NightProduct(NightTask, SlurmTask):
             arrays=str(self.layout.arrays()),
             product=str(self.task_family),
             unit=self.job_unit,
-            index=self.job_index,
+            number=self.job_number,
             group=f"{self.telescope}-{self.layout.flat_date}-{self.prod_id}",
             resource_class=resource_class,
             priority=self.priority,
@@ -215,7 +215,7 @@ class SubrunTask(RunTask):
         return f"Run{self.run_id:05d}"
 
     @property
-    def job_index(self) -> int | None:
+    def job_number(self) -> int | None:
         """The subrun as a number."""
         return self.number
 

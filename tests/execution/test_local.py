@@ -1,6 +1,5 @@
 """The local backend: so many jobs at a time, each with an outcome of its own."""
 
-import dataclasses
 import time
 from pathlib import Path
 
@@ -106,7 +105,7 @@ def test_job_that_cannot_be_started_has_an_outcome_and_the_others_go_on(
     (tmp_path / "log").touch()  # where the directory of logs belongs
     backend = make_backend(1)
     first, second = make_job("echo a > out.txt", "a"), make_job("echo b > out.txt", "b")
-    second = type(second)(**{**vars(second), "log": str(tmp_path / "other/b.log")})
+    second = second._replace(log=str(tmp_path / "other/b.log"))
     backend.submit([first, second])
     ended = outcomes(backend, 2)
     assert ended["a"].cause == f"cannot be started: {tmp_path}/log: File exists"
@@ -146,7 +145,7 @@ def test_cancelling_ends_all_jobs_and_starts_no_others(make_backend, make_job, m
 def test_job_of_the_highest_priority_is_started_first(make_backend, make_job):
     backend = make_backend(1)
     jobs = [
-        dataclasses.replace(make_job("echo > out.txt", f"job_{n}"), priority=priority)
+        make_job("echo > out.txt", f"job_{n}")._replace(priority=priority)
         for n, priority in enumerate((0, 0, 5, 1))
     ]
     backend.submit(jobs)

@@ -208,7 +208,7 @@ def test_command_that_is_killed_is_told_by_its_signal(make_job):
 
 def test_command_that_is_not_there_is_named(make_job):
     job = make_job("")
-    lost = type(job)(**{**vars(job), "argv": ("/no/such/lstchain_dl1ab", "--config=x")})
+    lost = job._replace(argv=("/no/such/lstchain_dl1ab", "--config=x"))
     record = failure(lost)
     assert record.cause == ("/no/such/lstchain_dl1ab cannot be started (No such file or directory)")
 

@@ -358,7 +358,7 @@ class Arrays:
 
 def _indices(jobs: Sequence[Job], size: int) -> list[int]:
     """Return array indices: subrun numbers where these can be told apart, else from 0 on."""
-    numbers = [job.index for job in jobs]
+    numbers = [job.number for job in jobs]
     known = [number for number in numbers if number is not None and 0 <= number < size]
     one_unit = len({job.unit for job in jobs}) == 1
     if one_unit and len(set(known)) == len(jobs):

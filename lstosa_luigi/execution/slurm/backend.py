@@ -353,7 +353,7 @@ class SlurmBackend:
                 self._notes.append(Note(member.job.key, text, is_quiet=True))
                 continue
             job = member.job
-            unit = job.unit if job.index is not None else ""
+            unit = job.unit if job.number is not None else ""
             kind = (job.arrays, job.log.rpartition("/")[0], job.product, unit, member.resources)
             groups.setdefault(kind, []).append(member)
         for members in groups.values():

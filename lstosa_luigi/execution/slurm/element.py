@@ -8,7 +8,6 @@ are needed seldom: setting them up costs more than all the rest of the start.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import os
 import sys
@@ -32,7 +31,7 @@ def main() -> int:
     index = os.environ["SLURM_ARRAY_TASK_ID"]
     element = f"{os.environ['SLURM_ARRAY_JOB_ID']}_{index}"
     data: dict[str, Any] = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    jobs = [dataclasses.replace(job, log=element_log(job, element)) for job in jobs_of(data, index)]
+    jobs = [job._replace(log=element_log(job, element)) for job in jobs_of(data, index)]
     _name_log(jobs[0].log)
     asked = data["resources"]
     place = payload.Place(element, asked["mem_mb"], asked["cpus"])

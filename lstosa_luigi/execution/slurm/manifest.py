@@ -8,10 +8,9 @@ from __future__ import annotations
 
 __all__ = ["SUFFIX", "Manifest", "element_log", "read_manifest", "write_manifest"]
 
-import dataclasses
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lstosa_luigi.execution.files import write_whole
 from lstosa_luigi.execution.spec import Job
@@ -20,8 +19,7 @@ SCHEMA_VERSION = 1
 SUFFIX = ".json"
 
 
-@dataclasses.dataclass(frozen=True)
-class Manifest:
+class Manifest(NamedTuple):
     """A job array.
 
     Parameters

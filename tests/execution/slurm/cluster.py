@@ -50,7 +50,7 @@ def make_job(
         "arrays": str(night / "arrays"),
         "product": product,
         "unit": run,
-        "index": subrun,
+        "number": subrun,
         "group": f"LST1-20200117-{prod_id}",
     }
     return Job(**{**values, **fields})

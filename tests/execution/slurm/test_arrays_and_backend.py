@@ -91,7 +91,7 @@ def test_jobs_of_other_kinds_get_arrays_of_their_own(client, slurm, tmp_path):
         make_job(tmp_path, 1),
         make_job(tmp_path, 0, run="Run01808"),
         make_job(tmp_path, 0, "DL1B"),
-        make_job(tmp_path, 0, "DL2", unit="Run01807", index=None, resource_class="dl2"),
+        make_job(tmp_path, 0, "DL2", unit="Run01807", number=None, resource_class="dl2"),
     )
     names = sorted(array.name.rpartition("-")[0].removeprefix("lstosa-") for array in slurm.arrays)
     assert names == [
@@ -101,7 +101,9 @@ def test_jobs_of_other_kinds_get_arrays_of_their_own(client, slurm, tmp_path):
 
 
 def test_products_of_whole_runs_share_an_array(client, slurm, tmp_path):
-    client.start(*(make_job(tmp_path, 0, "DL2", run=run, index=None) for run in ("R1", "R2", "R3")))
+    client.start(
+        *(make_job(tmp_path, 0, "DL2", run=run, number=None) for run in ("R1", "R2", "R3"))
+    )
     (array,) = slurm.arrays
     assert array.option("array") == "0-2"
     assert array.name.startswith(f"lstosa-{GROUP}-DL2-R1+2-")

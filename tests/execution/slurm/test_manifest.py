@@ -1,6 +1,5 @@
 """What an array consists of comes back from disk as it was."""
 
-import dataclasses
 import json
 import tempfile
 from pathlib import Path
@@ -39,7 +38,7 @@ def manifest_of(elements, **changes):
 def as_read(manifest):
     """JSON knows lists only."""
     resources = json.loads(json.dumps(manifest.resources))
-    return dataclasses.replace(manifest, resources=resources)
+    return manifest._replace(resources=resources)
 
 
 def test_manifest_is_read_as_it_was_written(tmp_path):
@@ -63,7 +62,7 @@ def test_what_all_jobs_share_is_stored_once(tmp_path):
     data = json.loads(write_manifest(tmp_path, manifest_of(elements)).read_text())
     assert data["shared"]["environment"] == ENVIRONMENT
     assert set(data["elements"]["7"][0]) == {
-        *("name", "title", "argv", "outputs", "log", "record", "index"),
+        *("name", "title", "argv", "outputs", "log", "record", "number"),
     }
     assert json.dumps(data).count("/cache/numba") == 1
 
@@ -104,9 +103,11 @@ jobs = st.builds(
     log=names,
     record=names,
     scratch=names,
-    index=st.none() | st.integers(0, 99),
+    number=st.none() | st.integers(0, 99),
     inputs=st.lists(names, max_size=2).map(tuple),
     staged=mappings,
+    copied=mappings,
+    links=mappings,
     environment=mappings,
     priority=st.integers(-1, 1),
 )

@@ -66,7 +66,7 @@ def test_task_of_a_user_becomes_a_job(squared, root):
     assert [(output.path, output.made) for output in job.outputs] == [
         (str(root / "final/squared_3.txt"), "squared_3.txt"),
     ]
-    assert (job.product, job.index, job.resource_class) == ("Squared", 3, "dl2")
+    assert (job.product, job.number, job.resource_class) == ("Squared", 3, "dl2")
     assert job.name.startswith("Squared_")
     assert job.log == str(root / f"osa/log/{job.name}.log")
     assert job.record == str(root / f"osa/records/{job.name}.json")
@@ -86,7 +86,7 @@ def test_tasks_that_differ_in_their_number_alone_share_an_array(root):
     other = Squared(folder="/a", number="1", telescope="LST2").job()
     assert one.unit == two.unit
     assert one.unit != other.unit
-    assert (one.index, two.index) == (1, 2)
+    assert (one.number, two.number) == (1, 2)
 
 
 def test_task_with_several_files_names_them(root):
@@ -196,7 +196,7 @@ def test_batch_gives_its_members_with_those_that_may_go_along(three):
     owner = FakeOwner()
     batch = Batch(owner, three)
     batch.run()
-    assert [job.index for job in owner.jobs] == [1, 2, 3]
+    assert [job.number for job in owner.jobs] == [1, 2, 3]
     assert [[f.product for f in owner.followers[job.key]] for job in owner.jobs] == [
         ["Checked"]
     ] * 3
