@@ -18,7 +18,8 @@ def cluster() -> Iterator[Cluster]:
     """Start a cluster; tests take ``slurm``, which has no jobs of others."""
     if missing := missing_programs():
         unavailable(f"not installed: {' '.join(missing)}")
-    with Cluster(Path(tempfile.mkdtemp(prefix="slurm-"))) as cluster:
+    # more jobs at a time than these would only wait for the cores of this machine
+    with Cluster(Path(tempfile.mkdtemp(prefix="slurm-")), cpus=8) as cluster:
         yield cluster
 
 

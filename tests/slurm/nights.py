@@ -103,7 +103,8 @@ def elements_of(slurm: Cluster, night: Submitter, product: str) -> list[str]:
 def _rows(slurm: Cluster, night: Submitter) -> list[tuple[str, str]]:
     """Ask accounting, once it has caught up with what is over."""
     prefix = night.options["slurm"]["prefix"]
-    options = ("-X", "-n", "-P", "-D", "-S", "now-2hours", "-o", "JobID,State,JobName")
+    # without -D: what Slurm itself puts back into the queue was submitted once
+    options = ("-X", "-n", "-P", "-S", "now-2hours", "-o", "JobID,State,JobName")
 
     def ask() -> list[list[str]]:
         lines = slurm.client("sacct", *options).splitlines()
