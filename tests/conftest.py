@@ -57,17 +57,14 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-@pytest.fixture
-def luigid(tmp_path: Path) -> Iterator[int]:
-    """Start a real luigid and return its port."""
-    port = free_port()
-    folder = tmp_path / "luigid"
-    folder.mkdir()
+def start_luigid(folder: Path, port: int) -> subprocess.Popen[bytes]:
+    """Start a real luigid that keeps its state in a folder, and wait until it answers."""
+    folder.mkdir(exist_ok=True)
     (folder / "luigi.cfg").write_text(
         "[scheduler]\nstable_done_cooldown_secs = 0\n"
         "retry_delay = 600\nworker_disconnect_delay = 5\n"
     )
-    with (folder / "log").open("wb") as log:
+    with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
             [
                 str(Path(sys.executable).with_name("luigid")),
@@ -83,11 +80,18 @@ def luigid(tmp_path: Path) -> Iterator[int]:
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            break
+            return process
         except OSError:
             assert process.poll() is None, (folder / "log").read_text()
             assert time.monotonic() < deadline, "luigid does not answer"
             time.sleep(0.05)
+
+
+@pytest.fixture
+def luigid(tmp_path: Path) -> Iterator[int]:
+    """Start a real luigid and return its port."""
+    port = free_port()
+    process = start_luigid(tmp_path / "luigid", port)
     yield port
     process.terminate()
     process.wait(10)

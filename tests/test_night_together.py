@@ -6,9 +6,11 @@ import re
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
+from tests.conftest import free_port, start_luigid
 from tests.fakes.night import FakeNight
 from tests.test_night_kill import is_at_work, wait_until
 
@@ -162,3 +164,26 @@ def test_processes_of_the_night_are_found_by_its_folder(fake_night: FakeNight) -
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.mark.luigid
+def test_luigid_that_is_gone_for_good_ends_the_command_in_order(make_night, tmp_path: Path) -> None:
+    port = free_port()
+    luigid = start_luigid(tmp_path / "luigid", port)
+    night = make_night(
+        runs=TINY, options={"core": {"rpc-retry-wait": "1", "rpc-retry-attempts": "2"}}
+    )
+    night.control(delay=2)
+    process = night.start(port=port)
+    wait_until(lambda: night.processes())
+    wait_until(lambda: list(night.analysis.glob(".scratch/*")))
+    luigid.kill()
+    luigid.wait()
+    code, output = end(process)
+    assert code == 25, output
+    assert "luigid does not answer any more" in output
+    assert "Traceback" not in output
+    assert night.processes() == []
+    assert night.leftovers() == []
+    night.control()
+    assert night.luigi().returncode == 0

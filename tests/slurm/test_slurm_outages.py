@@ -4,14 +4,13 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import free_port
+from tests.conftest import free_port, start_luigid
 from tests.slurm.cluster import Cluster, wait_until
 from tests.slurm.nights import Pieces, elements_of, submitted
 
@@ -158,15 +157,15 @@ def test_luigid_that_is_started_again_gets_its_night_back(
     slurm: Cluster, pieces: MakePieces, tmp_path: Path, keeps_state: bool
 ) -> None:
     port = free_port()
-    luigid = _start_luigid(tmp_path, port)
+    luigid = start_luigid(tmp_path / "luigid", port)
     work = pieces(SLOWLY, core={"rpc-retry-wait": "1", "rpc-retry-attempts": "30"})
     process = work.start(6, port=port)
     wait_until(lambda: "RUNNING" in elements_of(slurm, work, "Piece"), 60)
     luigid.send_signal(signal.SIGTERM if keeps_state else signal.SIGKILL)
     luigid.wait()
     if not keeps_state:
-        (tmp_path / "state.pickle").unlink(missing_ok=True)
-    luigid = _start_luigid(tmp_path, port)
+        (tmp_path / "luigid/state.pickle").unlink(missing_ok=True)
+    luigid = start_luigid(tmp_path / "luigid", port)
     try:
         output, _ = process.communicate(timeout=150)
     finally:
@@ -175,13 +174,3 @@ def test_luigid_that_is_started_again_gets_its_night_back(
     assert process.returncode == 0, output
     assert len(work.made()) == 12
     assert set(submitted(slurm, work).values()) == {1}
-
-
-def _start_luigid(folder: Path, port: int) -> subprocess.Popen[bytes]:
-    program = str(Path(sys.executable).with_name("luigid"))
-    words = [program, "--address=127.0.0.1", f"--port={port}"]
-    return subprocess.Popen(
-        [*words, f"--state-path={folder / 'state.pickle'}"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
