@@ -1,6 +1,7 @@
 """What all tests share: a night of stand-ins, a luigid, and the environment of the real tools."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -12,6 +13,13 @@ from typing import Any
 import pytest
 
 from tests.fakes.night import FakeNight
+
+# a shell that starts the tests in the background, or nohup, has them ignore what tests send, and
+# what they start would ignore it as well
+for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        is_interrupt = number == signal.SIGINT
+        signal.signal(number, signal.default_int_handler if is_interrupt else signal.SIG_DFL)
 
 REQUIRE_REAL = os.environ.get("LSTOSA_REQUIRE_REAL") == "1"
 
