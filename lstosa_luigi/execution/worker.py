@@ -22,7 +22,7 @@ import luigi.interface
 import luigi.rpc
 import luigi.worker
 from luigi.cmdline_parser import CmdlineParser
-from luigi.task_status import BATCH_RUNNING, DISABLED, DONE, FAILED, PENDING, RUNNING
+from luigi.task_status import BATCH_RUNNING, DISABLED, DONE, FAILED, PENDING, RUNNING, UNKNOWN
 
 from lstosa_luigi import config
 from lstosa_luigi.errors import LstosaError
@@ -322,8 +322,8 @@ class JobWorker(luigi.worker.Worker):
     def _is_forgotten(self) -> bool:
         """Whether luigid lost its state: it knows of none of the root tasks any more."""
         roots = {root.task_id for root in self._roots if not _is_there(root)}
-        known = {status: self._mine(status) for status in (PENDING, FAILED, DONE, DISABLED)}
-        return bool(roots) and not any(roots & tasks.keys() for tasks in known.values())
+        states = (PENDING, FAILED, DONE, DISABLED, UNKNOWN)
+        return bool(roots) and not any(roots & self._mine(status).keys() for status in states)
 
     def _lacking(self, status: str) -> dict[str, luigi.Task]:
         """Return tasks of this worker that luigid has in a state, but whose products lack."""

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Callable
 
 import pytest
@@ -101,6 +102,7 @@ def test_job_that_slurm_takes_back_into_the_queue_stays_the_same_job(
     job = running_piece(slurm)
     wait_until((work.root / "once").exists)
     slurm.client("scontrol", "requeue", job)
+    time.sleep(4)  # started at once, Slurm itself may take the first end for that of the second
 
     def starts_again() -> bool:  # by itself it would only after two minutes
         slurm.client("scontrol", "update", f"JobId={job}", "StartTime=now", check=False)

@@ -129,6 +129,8 @@ def test_limits_are_kept_by_submitting_less_at_a_time(
     code, output = work.run(8, timeout=250)
     assert code == 0, output
     assert len(work.made()) == 16
+    # accounting hears of what ended, once the controller itself has heard of it
+    wait_until(lambda: sum(submitted(slurm, work).values()) >= 16, 60)
     assert sum(submitted(slurm, work).values()) == 16
 
 
