@@ -9,7 +9,7 @@ import pytest
 
 from tests.fakes.night import FakeNight
 from tests.slurm.cluster import Cluster, wait_until
-from tests.slurm.nights import TINY, elements_of, submitted
+from tests.slurm.nights import TINY, elements_of, is_running, is_submitted, submitted
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(400)]
 
@@ -108,7 +108,8 @@ def test_ctrl_c_leaves_the_jobs_to_the_next_command(slurm: Cluster, slurm_night:
     night = slurm_night()
     night.control(delay={"lstchain_data_r0_to_dl1": 8})
     process = night.start()
-    wait_until(lambda: "RUNNING" in elements_of(slurm, night, "DL1A"), 60)
+    wait_until(lambda: is_running(slurm, night, "DL1A"), 60)
+    time.sleep(1)  # sbatch has answered, too
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 130, output
@@ -122,7 +123,8 @@ def test_ctrl_c_cancels_the_jobs_if_so_configured(slurm: Cluster, slurm_night: M
     night = slurm_night({"slurm": {"on_exit": "cancel"}})
     night.control(hang=["lstchain_data_r0_to_dl1"])
     process = night.start()
-    wait_until(lambda: "RUNNING" in elements_of(slurm, night, "DL1A"), 60)
+    wait_until(lambda: is_running(slurm, night, "DL1A"), 60)
+    time.sleep(1)  # sbatch has answered, too
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=30)
     assert "2 jobs on Slurm are cancelled" in output
@@ -138,7 +140,7 @@ def test_of_two_commands_one_works_and_no_product_is_made_twice(
     night.control(delay=0.5)
     first = night.start(port=luigid)
     wait_until(lambda: list(night.base.glob("OSA/locks/NightlyClose*")), 30)
-    wait_until(lambda: sum(submitted(slurm, night).values()), 30)
+    wait_until(lambda: is_submitted(slurm, night), 30)
     second = night.luigi()  # with a scheduler of its own
     assert second.returncode == 10, second.stdout
     assert f"is being worked on by process {first.pid} on" in second.stdout
