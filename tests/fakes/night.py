@@ -333,7 +333,8 @@ class FakeNight:
         for name in self.products():
             path = self.base / name
             last = re.search(r"\.(h5|json|ecsv|fits\.gz)$|muons.*\d{5}\.fits$|cls_gh\.sav$", name)
-            if last and not path.is_symlink() and not re.search("interleaved|hdu-index", name):
+            is_other = path.is_symlink() or re.search(r"interleaved|hdu-index|/\.scratch/", name)
+            if last and not is_other:
                 found[name] = (path.stat().st_ino, path.stat().st_mtime_ns)
         return found
 
