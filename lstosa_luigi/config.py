@@ -42,7 +42,7 @@ from lstosa_luigi.errors import ConfigError, ExitCode
 from lstosa_luigi.sections import SECTIONS, execution, local, lstchain, mc, paths, production
 
 NOT_YET = {
-    "max_tries": "on Slurm it is [retries] max_tries; on one machine there is one try a command",
+    "max_tries": "on Slurm it is [retries] max_tries, on one machine [local] max_tries",
     "use_ff_heuristic_gain_selection": "gain selection is not made here; put R0G in place before",
     "use_lstcam_env_for_CatA_calib": "all tools of a production come from one environment",
     "use_lstcam_env_for_CatB_calib": "all tools of a production come from one environment",

@@ -170,6 +170,11 @@ class local(luigi.Config):  # noqa: N801
     """The local backend."""
 
     jobs = luigi.IntParameter(default=1, description="commands at a time on this machine")
+    max_tries = luigi.IntParameter(
+        default=1,
+        description="tries of a product whose command fails for a cause that may pass by itself; "
+        "between two lie `[retries] delay` seconds",
+    )
     poll_interval = luigi.FloatParameter(
         default=0.1, description="seconds between two looks at the running commands"
     )

@@ -117,7 +117,7 @@ def test_production_lays_its_own_section_over_that_of_all(monkeypatch, tmp_path)
 
 def test_unknown_key_is_named_with_the_known_ones(monkeypatch, tmp_path):
     message = refused(monkeypatch, tmp_path, local={"job": "2"})
-    assert message == "[local] job: no such key; this section knows jobs, poll_interval"
+    assert message == "[local] job: no such key; this section knows jobs, max_tries, poll_interval"
 
 
 def test_unknown_key_of_a_production_is_named(monkeypatch, tmp_path):

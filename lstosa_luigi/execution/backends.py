@@ -27,4 +27,4 @@ def make_backend() -> tuple[Backend, float]:
     slurm = options.load()
     if execution.backend == "slurm":
         return SlurmBackend(Slurm(), slurm), min(slurm.common.poll_interval, SLOWEST_S)
-    return LocalBackend(local.jobs), local.poll_interval
+    return LocalBackend(local.jobs, local.max_tries, slurm.retries.delay), local.poll_interval

@@ -133,6 +133,29 @@ def test_ctrl_c_cancels_the_jobs_if_so_configured(slurm: Cluster, slurm_night: M
     assert night.processes() == []
 
 
+def test_jobs_of_a_night_are_listed_and_cancelled_and_no_others(
+    slurm: Cluster, slurm_night: MakeNight
+) -> None:
+    night = slurm_night()
+    night.control(hang=["lstchain_data_r0_to_dl1"])
+    process = night.start()
+    wait_until(lambda: is_running(slurm, night, "DL1A"), 60)
+    others = f"{night.options['slurm']['prefix']}-LST1-20240303-v0.12.3-DL1A-Run00003-0a1b2c3d"
+    slurm.client("sbatch", f"--job-name={others}", "--output=/dev/null", "--wrap", "sleep 300")
+    listed = night.lstosa("jobs", "--date", "2024-03-02")
+    assert listed.returncode == 0, listed.stderr
+    states = [line.split()[3] for line in listed.stdout.splitlines() if line.startswith("DL1A")]
+    assert states == ["running", "running"]
+    cancelled = night.lstosa("cancel", "--date", "2024-03-02")
+    assert cancelled.returncode == 0, cancelled.stderr
+    assert cancelled.stdout.startswith("2 jobs of 1 arrays are cancelled.")
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 30, output
+    assert "not again: give the same command to have it made" in output
+    assert slurm.client("squeue", "-h", "-t", "R,PD", "-o", "%j").split() == [others]
+    assert night.leftovers() == []
+
+
 def test_of_two_commands_one_works_and_no_product_is_made_twice(
     slurm: Cluster, slurm_night: MakeNight, luigid: int
 ) -> None:
