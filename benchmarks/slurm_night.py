@@ -56,6 +56,7 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         root = Path(name)
+        root.chmod(0o755)  # the daemons have users of their own
         with Cluster(root / "slurm") as cluster:
             os.environ.update(cluster.environment)
             floor = by_hand(root / "hand", options)
