@@ -1,4 +1,4 @@
-"""A night without a calibration run of its own borrows one: products lie in that run's own night."""
+"""A night without a calibration run borrows one, whose products lie in its own night."""
 
 import collections
 import shutil
@@ -142,10 +142,10 @@ def test_if_no_night_has_a_run_those_that_were_searched_are_named(make_night) ->
     assert result.returncode == 20
     (line,) = [line for line in result.stdout.splitlines() if line.startswith("MISSING")]
     assert line == (
-        "MISSING  No DRS4 run for 2024-03-02: no DRS4 run on 2024-03-02, nor on the 4 nights "
-        "before, back to 2024-02-27 (no run summary of 2024-03-01, 2024-02-28, 2024-02-27) "
-        f"({night.run_summary.parent}). The data cannot be calibrated. Correct the type of a run "
-        "there, or set [calibration] max_days_back to look further back."
+        f"MISSING  No DRS4 run on 2024-03-02 ({night.run_summary}), nor on the 4 nights before, "
+        "back to 2024-02-27 (no run summary of 2024-03-01, 2024-02-28, 2024-02-27): the data "
+        "cannot be calibrated. Correct the type of a run there, or set [calibration] max_days_back "
+        "to look further back."
     )
     night.write_config(calibration={"max_days_back": "5"})
     result = night.luigi()

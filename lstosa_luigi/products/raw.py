@@ -89,11 +89,11 @@ class CalibrationRun(External):
 
     def hint(self) -> str:
         """Say which run is missing, where it was looked for, and what can be done."""
-        reason = "the night is not known" if self.night is None else self._choice().reason
+        told = "" if self.night is None else self._choice().reason.partition(str(self.date))[2]
         return (
-            f"No {self.run_type} run for {self.date}: {reason} "
-            f"({self.layout.run_summary().parent}). The data cannot be calibrated. Correct the "
-            "type of a run there, or set [calibration] max_days_back to look further back."
+            f"No {self.run_type} run on {self.date} ({self.layout.run_summary()}){told}: the data "
+            "cannot be calibrated. Correct the type of a run there, or set [calibration] "
+            "max_days_back to look further back."
         )
 
 

@@ -1,4 +1,4 @@
-"""The cases that lstosa itself is tested with, on its own fixtures (reference/lstosa.md, 7.1, 7.2)."""
+"""The cases that lstosa itself is tested with, on its own fixtures: runs, files and models."""
 
 import datetime
 import json
