@@ -91,9 +91,9 @@ def choose_model(
             candidates,
         )
     level, why_level = _choose_level(lines, picture, nsb_rate)
-    line = choose_declination(lines[level], declination_deg)
-    assert line.value is not None
-    return Choice(lines[level][line.value], f"{why_level}; {line.reason}", candidates)
+    nearest = choose_declination(lines[level], declination_deg)
+    assert nearest.value is not None
+    return Choice(lines[level][nearest.value], f"{why_level}; {nearest.reason}", candidates)
 
 
 def choose_declination(lines: Iterable[float], declination_deg: float) -> Choice[float]:
