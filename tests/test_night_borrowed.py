@@ -181,3 +181,24 @@ def test_after_a_failure_with_other_filters_the_standard_ones_are_tried(
     assert given_to_dl1a(night, "calibration-file") == {
         f"{CHARGE}/20240302/v0.12.3/calibration_filters_{second}.Run00002.0000.h5"
     }
+
+
+def test_baseline_that_was_removed_is_made_again_for_the_data(fake_night: FakeNight) -> None:
+    assert fake_night.luigi("CalibrateNight").returncode == 0
+    baseline = fake_night.base / DRS4 / "20240302/v0.12.3/drs4_pedestal.Run00001.0000.h5"
+    baseline.unlink()
+    result = fake_night.luigi("CloseRun", "--run-id", "3")
+    assert result.returncode == 0, result.stdout
+    assert baseline.is_file()
+    assert len(fake_night.calls("onsite_create_calibration_file")) == 1
+
+
+def test_run_that_the_night_before_lists_as_well_is_one_of_the_night(make_night) -> None:
+    night = make_night(runs=((11, "DRS4", 1), (12, "PEDCALIB", 1), (13, "DATA", 1)))
+    before = night.add_night(BEFORE, RUNS_BEFORE)
+    rows = [(run, subruns, kind) for run, kind, subruns in (*RUNS_BEFORE, *night.runs)]
+    before.run_summary.parent.mkdir(parents=True, exist_ok=True)
+    before.run_summary.write_text(summary_text(rows))
+    result = night.luigi()
+    assert result.returncode == 0, result.stdout
+    assert not list(night.base.glob("*/20240301/v0.12.3"))
