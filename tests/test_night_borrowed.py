@@ -166,6 +166,23 @@ def test_damaged_run_summary_of_an_earlier_night_is_named(make_night) -> None:
     assert night.luigi().returncode == 0
 
 
+def test_damaged_run_catalogue_stops_neither_its_own_calibration_nor_nights_that_borrow(
+    make_night,
+) -> None:
+    night = make_night(runs=DATA_ONLY)
+    before = night.add_night(BEFORE, RUNS_BEFORE)
+    catalog = night.base / "monitoring/RunCatalog/RunCatalog_20240301.ecsv"
+    catalog.write_text("cut")
+    result = before.luigi("CalibrateNight")
+    assert result.returncode == 0, result.stdout
+    result = night.luigi()
+    assert result.returncode == 0, result.stdout
+    result = before.luigi()
+    assert result.returncode == 35
+    assert f"{catalog}: cannot be read as a run catalogue" in result.stdout
+    assert "Traceback" not in result.stdout
+
+
 @pytest.mark.parametrize(("filters", "second"), [("20", "52"), ("52", "52")])
 def test_after_a_failure_with_other_filters_the_standard_ones_are_tried(
     make_night, filters: str, second: str

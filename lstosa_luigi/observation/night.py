@@ -47,16 +47,19 @@ class Night:
         Places of the night.
     summary : RunSummary
         Its runs.
-    sources : dict of int to Source
-        What each run was taken on, as far as the catalogue says.
     max_days_back : int
         How many nights before this one a calibration run may be of.
     """
 
     layout: Layout
     summary: RunSummary
-    sources: dict[int, Source]
     max_days_back: int = 0
+
+    @functools.cached_property
+    def sources(self) -> dict[int, Source]:
+        """What each run was taken on, as far as the catalogue says; calibration needs none."""
+        path = self.layout.run_catalog()
+        return read_run_catalog(path) if path.exists() else {}
 
     @property
     def data_runs(self) -> tuple[Run, ...]:
@@ -154,7 +157,7 @@ def read_night(layout: Layout, max_days_back: int = 0) -> Night | None:
     Raises
     ------
     InputError
-        If the run summary or the run catalogue is damaged.
+        If the run summary is damaged; the run catalogue is read once its sources are asked for.
     """
     summary = _state(layout.run_summary())
     if summary is None:
@@ -164,10 +167,9 @@ def read_night(layout: Layout, max_days_back: int = 0) -> Night | None:
 
 @functools.lru_cache(maxsize=32)
 def _read_night(
-    layout: Layout, max_days_back: int, _summary: FileState, catalog: FileState
+    layout: Layout, max_days_back: int, _summary: FileState, _catalog: FileState
 ) -> Night:
-    sources = {} if catalog is None else read_run_catalog(layout.run_catalog())
-    return Night(layout, read_run_summary(layout.run_summary()), sources, max_days_back)
+    return Night(layout, read_run_summary(layout.run_summary()), max_days_back)
 
 
 def _summary_of(layout: Layout) -> RunSummary | None:
