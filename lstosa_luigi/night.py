@@ -19,8 +19,7 @@ from lstosa_luigi.execution.lock import RootLock
 from lstosa_luigi.execution.task import SlurmTask
 from lstosa_luigi.observation.runs import DATA
 from lstosa_luigi.products.base import RunTask
-from lstosa_luigi.products.calibration import Drs4Pedestal
-from lstosa_luigi.products.dl1a import calibration_of
+from lstosa_luigi.products.dl1a import calibration_of, drs4_pedestal_of
 from lstosa_luigi.products.muons import MergedMuons
 from lstosa_luigi.stages import (
     NightDatacheck,
@@ -113,8 +112,8 @@ class NightlyClose(Entry):
             yield self.sibling(CloseRun, run_id=run.number)
         # a DRS4 run is worth its baseline even if no data need it
         drs4 = night.drs4_run.value
-        if drs4 is not None:
-            yield self.sibling(Drs4Pedestal, run_id=drs4)
+        if drs4 is not None and drs4.date == self.date:
+            yield drs4_pedestal_of(self, drs4)
         yield self.sibling(NightDatacheck)
         known = [night.sources[r.number] for r in night.data_runs if r.number in night.sources]
         for source in dict.fromkeys(source.name for source in known):

@@ -5,7 +5,16 @@ What is read, checked and combined: :mod:`lstosa_luigi.config`.
 
 from __future__ import annotations
 
-__all__ = ["SECTIONS", "execution", "local", "lstchain", "mc", "paths", "production"]
+__all__ = [
+    "SECTIONS",
+    "calibration",
+    "execution",
+    "local",
+    "lstchain",
+    "mc",
+    "paths",
+    "production",
+]
 
 import luigi
 
@@ -142,6 +151,16 @@ class lstchain(luigi.Config):  # noqa: N801
     )
 
 
+class calibration(luigi.Config):  # noqa: N801
+    """Which calibration runs a night may be given."""
+
+    max_days_back = luigi.IntParameter(
+        default=4,
+        description="nights before the night itself in which a DRS4 or PEDCALIB run is looked for, "
+        "if the night has none",
+    )
+
+
 class mc(luigi.Config):  # noqa: N801
     """Simulated events for the IRF, as in lstosa's ``[MC]``; all optional.
 
@@ -180,4 +199,12 @@ class local(luigi.Config):  # noqa: N801
     )
 
 
-SECTIONS: tuple[type[luigi.Config], ...] = (paths, production, lstchain, mc, execution, local)
+SECTIONS: tuple[type[luigi.Config], ...] = (
+    paths,
+    production,
+    lstchain,
+    calibration,
+    mc,
+    execution,
+    local,
+)

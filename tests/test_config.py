@@ -152,6 +152,21 @@ def test_no_jobs_at_all_are_refused(monkeypatch, tmp_path, jobs):
     assert message == f"[local] jobs = {jobs}: must be at least 1"
 
 
+def test_calibration_runs_are_looked_for_four_nights_back_unless_told_otherwise(
+    monkeypatch, tmp_path
+):
+    assert load(monkeypatch, tmp_path).calibration.max_days_back == 4
+    found = load(monkeypatch, tmp_path, calibration={"max_days_back": "0"})
+    assert found.calibration.max_days_back == 0
+
+
+def test_calibration_runs_of_nights_to_come_cannot_be_asked_for(monkeypatch, tmp_path):
+    message = refused(monkeypatch, tmp_path, calibration={"max_days_back": "-1"})
+    assert message == (
+        "[calibration] max_days_back = -1: must be 0 (only runs of the night itself) or more"
+    )
+
+
 @pytest.mark.parametrize(
     ("section", "key"),
     [

@@ -13,7 +13,9 @@ __all__ = [
 ]
 
 import dataclasses
+import datetime
 import functools
+from collections.abc import Iterator
 from pathlib import Path
 
 from lstosa_luigi.config import Settings
@@ -26,6 +28,7 @@ from lstosa_luigi.observation.runs import (
     DATA,
     DRS4,
     PEDCALIB,
+    DatedRun,
     Run,
     RunSummary,
     read_run_summary,
@@ -36,11 +39,27 @@ FileState = tuple[int, int] | None
 
 @dataclasses.dataclass(frozen=True)
 class Night:
-    """What is known of a night once its run summary exists."""
+    """What is known of a night once its run summary exists.
+
+    Parameters
+    ----------
+    layout : Layout
+        Places of the night.
+    summary : RunSummary
+        Its runs.
+    max_days_back : int
+        How many nights before this one a calibration run may be of.
+    """
 
     layout: Layout
     summary: RunSummary
-    sources: dict[int, Source]
+    max_days_back: int = 0
+
+    @functools.cached_property
+    def sources(self) -> dict[int, Source]:
+        """What each run was taken on, as far as the catalogue says; calibration needs none."""
+        path = self.layout.run_catalog()
+        return read_run_catalog(path) if path.exists() else {}
 
     @property
     def data_runs(self) -> tuple[Run, ...]:
@@ -48,47 +67,121 @@ class Night:
         return self.summary.of_type(DATA)
 
     @property
-    def drs4_run(self) -> Choice[int]:
+    def drs4_run(self) -> Choice[DatedRun]:
         """DRS4 run that the night is calibrated with."""
-        return calibration.choose_run(self.summary, DRS4, self.layout.date.isoformat())
+        return calibration.choose_run(self._last_nights(), DRS4)
 
     @property
-    def pedcalib_run(self) -> Choice[int]:
+    def pedcalib_run(self) -> Choice[DatedRun]:
         """PEDCALIB run that the night is calibrated with."""
-        return calibration.choose_run(self.summary, PEDCALIB, self.layout.date.isoformat())
+        return calibration.choose_run(self._last_nights(), PEDCALIB)
+
+    @property
+    def baseline_run(self) -> Choice[DatedRun]:
+        """DRS4 run that the PEDCALIB run is analysed with: the one of its own night.
+
+        So one file has one content, whichever night asks for it first. lstosa takes the DRS4 run
+        of the night that asks; here that is done only if the other night cannot have any.
+        """
+        pedcalib = self.pedcalib_run.value
+        own = None if pedcalib is None else self.of(pedcalib.date)
+        if own is None or own.drs4_run.value is None:
+            return self.drs4_run
+        return own.drs4_run
+
+    def time_calibration_of(self, run: int) -> Choice[Path]:
+        """Return the time calibration of a PEDCALIB run."""
+        return calibration.choose_time_calibration(self._time_calibrations, run)
+
+    @property
+    def time_calibration(self) -> Choice[Path]:
+        """Time calibration of the PEDCALIB run that the night is calibrated with."""
+        run = self.pedcalib_run
+        if run.value is None:
+            return Choice(None, run.reason)
+        return self.time_calibration_of(run.value.number)
 
     @functools.cached_property
-    def time_calibration(self) -> Choice[Path]:
-        """Time calibration of the PEDCALIB run."""
-        run = self.pedcalib_run.value
-        if run is None:
-            return Choice(None, self.pedcalib_run.reason)
-        return calibration.choose_time_calibration(self.layout.time_calibrations(), run)
+    def _time_calibrations(self) -> tuple[Path, ...]:
+        return tuple(self.layout.time_calibrations())
 
     @functools.cached_property
     def systematics(self) -> Choice[Path]:
         """F-factor systematics of the night."""
         return calibration.choose_systematics(self.layout.systematics(), self.layout.flat_date)
 
+    def of(self, date: datetime.date) -> Night | None:
+        """Return another night as this one is known; None while it has no run summary."""
+        if date == self.layout.date:
+            return self
+        return read_night(self.layout.of(date), self.max_days_back)
 
-def read_night(layout: Layout) -> Night | None:
+    def find_run(self, number: int) -> Choice[DatedRun]:
+        """Return a run with the night it was taken in, this one or one of those before it."""
+        return calibration.find_run(self._last_nights(), number)
+
+    def unlisted_night(self) -> datetime.date | None:
+        """Return a night that has to be listed before the calibration can be chosen.
+
+        Like lstosa, make the run summary of an earlier night if its raw data are there.
+        """
+        for run_type in (DRS4, PEDCALIB):
+            for date, summary in self._last_nights():
+                if summary is None and self.layout.of(date).has_raw_data():
+                    return date
+                if summary is not None and summary.of_type(run_type):
+                    break
+        pedcalib = self.pedcalib_run.value
+        if pedcalib is None or pedcalib.date == self.layout.date:
+            return None
+        lender = self.of(pedcalib.date)
+        return None if lender is None else lender.unlisted_night()
+
+    def _last_nights(self) -> Iterator[tuple[datetime.date, RunSummary | None]]:
+        yield self.layout.date, self.summary
+        for days in range(1, self.max_days_back + 1):
+            date = self.layout.date - datetime.timedelta(days)
+            yield date, _summary_of(self.layout.of(date))
+
+
+def read_night(layout: Layout, max_days_back: int = 0) -> Night | None:
     """Return the night, or None while it has no run summary.
+
+    Parameters
+    ----------
+    layout : Layout
+        Places of the night.
+    max_days_back : int
+        How many nights before this one a calibration run may be of.
 
     Raises
     ------
     InputError
-        If the run summary or the run catalogue is damaged.
+        If the run summary is damaged; the run catalogue is read once its sources are asked for.
     """
     summary = _state(layout.run_summary())
     if summary is None:
         return None
-    return _read_night(layout, summary, _state(layout.run_catalog()))
+    return _read_night(layout, max_days_back, summary, _state(layout.run_catalog()))
 
 
 @functools.lru_cache(maxsize=32)
-def _read_night(layout: Layout, _summary: FileState, catalog: FileState) -> Night:
-    sources = {} if catalog is None else read_run_catalog(layout.run_catalog())
-    return Night(layout, read_run_summary(layout.run_summary()), sources)
+def _read_night(
+    layout: Layout, max_days_back: int, _summary: FileState, _catalog: FileState
+) -> Night:
+    return Night(layout, read_run_summary(layout.run_summary()), max_days_back)
+
+
+def _summary_of(layout: Layout) -> RunSummary | None:
+    """Return the runs of a night of which nothing else matters; None if there is no summary."""
+    path = layout.run_summary()
+    state = _state(path)
+    return None if state is None else _read_summary(path, state)
+
+
+@functools.lru_cache(maxsize=32)
+def _read_summary(path: Path, _state: FileState) -> RunSummary:
+    return read_run_summary(path)
 
 
 def _state(path: Path) -> FileState:

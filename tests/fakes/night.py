@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import copy
 import dataclasses
 import gzip
 import json
@@ -165,6 +166,13 @@ class FakeNight:
                 rows=rows,
             )
         )
+
+    def add_night(self, date: str, runs: tuple[tuple[int, str, int], ...]) -> "FakeNight":
+        """Write raw data of another night below the same base, and return that night."""
+        other = copy.copy(self)
+        other.date, other.runs = date, runs
+        other.write_raw_data()
+        return other
 
     def write_auxiliary(self) -> None:
         monitoring = self.base / "monitoring"
