@@ -26,7 +26,7 @@ NIGHT := luigi --module lstosa_luigi NightlyClose --date $(DATE)
 
 step = @printf '\n== %s\n' "$(1)"
 
-.PHONY: help night test lint types docs wheel pytest bench format lock clean clean-demo \
+.PHONY: help night slurm-night test lint types docs wheel pytest bench format lock clean clean-demo \
 	.venv .venv-lstchain
 
 help:  ## Lists what make can do
@@ -44,6 +44,10 @@ night: .venv .venv-lstchain $(CONFIG)  ## Makes a demonstration night of raw dat
 	@$(WITH_VENV) $(NIGHT)
 	$(call step,What there is now)
 	@$(WITH_VENV) lstosa show --date $(DATE)
+
+slurm-night: .venv .venv-lstchain  ## The same below demo-slurm, on a Slurm cluster made for it and thrown away
+	@scripts/system_packages.sh $(SYSTEM)
+	@$(BIN)/python scripts/slurm_night.py demo-slurm $(DATE)
 
 test: lint types docs wheel pytest  ## Runs all checks and tests, the real night among them
 	@echo; echo "All checks and tests passed."
@@ -94,9 +98,9 @@ clean:  ## Removes environments, builds and caches; leaves the demonstration nig
 	rm -rf .venv .venv-lstchain build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find lstosa_luigi tests docs benchmarks scripts -name __pycache__ -prune -exec rm -rf {} +
 
-clean-demo:  ## Removes the demonstration night
+clean-demo:  ## Removes the demonstration nights
 	-@[ ! -d demo ] || [ ! -x $(BIN)/lstosa ] || LUIGI_CONFIG_PATH=config/luigi.cfg $(BIN)/lstosa luigid --stop
-	rm -rf demo
+	rm -rf demo demo-slurm
 
 ifneq ($(CONFIG),config/luigi.cfg)
 $(CONFIG): config/luigi.cfg
