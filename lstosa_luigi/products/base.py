@@ -155,8 +155,7 @@ class NightProduct(NightTask, SlurmTask):
     ) -> Job:
         """Return the command with everything that is the same for all products."""
         name = f"{self.unit}_{self.task_family}"
-        cache = self.layout.cache()
-        cache.mkdir(parents=True, exist_ok=True)
+        cache = self.layout.cache()  # made by the first job: who only asks for jobs writes nothing
         return Job(
             name=name,
             title=self.title,
