@@ -23,6 +23,8 @@ from lstosa_luigi.observation.night import Night
 from lstosa_luigi.observation.runs import DRS4, PEDCALIB
 from lstosa_luigi.products.base import NightProduct, SubrunTask
 from lstosa_luigi.products.calibration import Drs4Pedestal
+from lstosa_luigi.products.dl1b import CleanedRun, CleanedSubrun
+from lstosa_luigi.products.dl2 import ReconstructedRun
 from lstosa_luigi.products.irf import IRF
 from lstosa_luigi.products.models import RandomForests, TestingDL2
 from lstosa_luigi.products.raw import RunSummary
@@ -104,15 +106,21 @@ def _began(need: object, records: dict[str, Record]) -> str:
 
 
 def _concerns(decision: Decision, task: NightProduct, night: Night) -> bool:
-    """Whether a decision can change what a product is made of."""
+    """Whether a decision can change which files a product is made of."""
+    if decision.what is What.ACCEPT_INCOMPLETE:
+        return False
     if decision.what in CALIBRATING or _is_of_calibration(decision, night):
         return True
     run = getattr(task, "run_id", None)
     if run is None:  # made of several runs
         return True
-    if decision.subrun is not None and isinstance(task, SubrunTask):
-        return False  # a subrun that is left out is nothing to the others
-    return decision.run in (None, run)
+    if decision.run not in (None, run):
+        return False
+    if decision.what is What.RF_MODEL:
+        return isinstance(task, ReconstructedRun)
+    if decision.what is What.TAILCUTS:
+        return isinstance(task, (CleanedRun, CleanedSubrun))
+    return not isinstance(task, SubrunTask)  # a subrun that is left out is nothing to the others
 
 
 def _is_of_calibration(decision: Decision, night: Night) -> bool:

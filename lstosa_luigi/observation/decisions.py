@@ -316,7 +316,8 @@ def as_data(decision: Decision) -> dict[str, Any]:
     """Return a decision as YAML and JSON have it: without what does not apply."""
     data = {**dataclasses.asdict(decision), "what": decision.what.value}
     keys = ("number", "what", "run", "subrun", "value", "why", "who", "when", "undone")
-    return {key: data[key] for key in keys if data[key] not in (None, "")}
+    applies = {key: data[key] is not None for key in keys} | {"value": bool(decision.value)}
+    return {key: data[key] for key in keys if applies[key]}
 
 
 def parse_decisions(text: str, name: str) -> Decisions:
