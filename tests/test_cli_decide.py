@@ -144,7 +144,10 @@ def test_two_decisions_at_once_are_refused(night, capsys):
 def test_nothing_can_be_decided_about_runs_that_are_not_known(night, capsys):
     words = ["decide", "--date", "2024-03-01", "--veto", "3", *WHY]
     assert main(words) == ExitCode.TASK_FAILED
-    assert capsys.readouterr().err.endswith("RunSummary_20240301.ecsv is not there yet.\n")
+    assert capsys.readouterr().err.endswith(
+        "RunSummary_20240301.ecsv is not there yet: which runs there are is not known. Have it "
+        "made first: luigi --module lstosa_luigi RunSummary --date 2024-03-01\n"
+    )
 
 
 def test_nothing_decided_is_said_in_words(night, capsys):

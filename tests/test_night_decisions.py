@@ -3,12 +3,13 @@
 import collections
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from lstosa_luigi.errors import ExitCode
-from tests.fakes.night import FakeNight
+from tests.fakes.night import MODEL, FakeNight
 
 RUNS = ((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 2), (4, "DATA", 3))
 TINY = ((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 1))
@@ -231,6 +232,45 @@ def test_another_drs4_run_has_everything_made_again_that_is_calibrated_with_it(m
         if not title.startswith(fixed)
     )
     assert make(night) == []
+
+
+def test_other_random_forests_of_the_same_level_have_the_events_made_again(make_night) -> None:
+    """Directories of DL2 are named after the level alone."""
+    night = make_night(runs=TINY)
+    level, line = MODEL.split("/")
+    for dataset in ("TrainingDataset", "TestingDataset"):
+        root = night.base / "mc/DL1/AllSky" / level / dataset
+        shutil.copytree(root / line, root / "dec_4822")
+    first = make(night)
+    decide(night, "--rf-model", f"{level}/dec_4822", "--run", "3")
+    made = make(night)
+    assert {"DL2 Run00003", "DL3 Run00003", "DL3Index tailcut84_nsb_tuning_0.14_Crab"} < set(made)
+    assert not [title for title in made if title.startswith(("DL1", "Merged", "Longterm"))]
+    call = night.calls("lstchain_dl1_to_dl2")[-1]
+    assert any(word.endswith("dec_4822") for word in call)
+    decide(night, "--undo", "1")
+    assert set(make(night)) <= set(first)
+
+
+@pytest.mark.luigid
+def test_a_real_luigid_is_told_what_is_made_again(make_night, luigid: int) -> None:
+    night = with_summary(make_night(runs=(*TINY, (4, "DATA", 1))))
+    decide(night, "--veto", "4")
+    assert night.luigi(port=luigid).returncode == 0
+    decide(night, "--unveto", "4")
+    night.forget_calls()
+    result = night.luigi(port=luigid)
+    assert result.returncode == 0, result.stdout
+    assert "LongtermDatacheck 20240302" in printed(result.stdout), "named only once 4 is cleaned"
+    assert set(night.made().values()) == {1}
+    decide(night, "--discard", "4")
+    result = night.luigi(port=luigid)
+    assert result.returncode == 0, result.stdout
+    assert printed(result.stdout) == [
+        "CherenkovTransparency 20240302",
+        "DL3Index tailcut84_nsb_tuning_0.14_Crab",
+        "LongtermDatacheck 20240302",
+    ]
 
 
 def test_what_is_made_of_a_run_that_was_renewed_by_itself_follows_later(make_night) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lstosa_luigi.cli.night import reject
-from lstosa_luigi.errors import ExitCode, UsageError
+from lstosa_luigi.errors import ExitCode, InputError, UsageError
 from lstosa_luigi.execution.files import write_whole
 from lstosa_luigi.execution.lock import RootLock
 from lstosa_luigi.layout import Layout
@@ -123,9 +123,19 @@ def _change_of(options: argparse.Namespace) -> Change | None:
     for what, make in MAKERS.items():
         if getattr(options, what.value.replace("-", "_")):
             return lambda decisions, root, what=what, make=make: decisions.decide(  # type: ignore[misc]
-                make(what, options, root.known_night()), root.known_night().observed
+                make(what, options, _night(root)), _night(root).observed
             )
     return None
+
+
+def _night(root: NightlyClose) -> Night:
+    night = root.night
+    if night is None:
+        raise InputError(
+            f"{root.layout.run_summary()} is not there yet: which runs there are is not known. "
+            f"Have it made first: luigi --module lstosa_luigi RunSummary --date {root.date}"
+        )
+    return night
 
 
 def _decision(

@@ -6,6 +6,7 @@ import pytest
 
 from lstosa_luigi import config
 from lstosa_luigi.errors import InputError
+from lstosa_luigi.observation.choice import Choice
 from lstosa_luigi.observation.night import certain_model, cleaning_of, model_of, read_night
 from tests.configuration import layout_below, load
 from tests.observation.tables import RUNS, catalog_text, summary_text
@@ -76,6 +77,80 @@ def test_corrected_run_summary_is_read_again(layout):
     assert len(read_night(layout).data_runs) == 2
     write(layout.run_summary(), summary_text().replace("1808,9,DATA", "1808,9,EDATA"))
     assert [run.number for run in read_night(layout).data_runs] == [1807]
+
+
+# --- as the operators decided ------------------------------------------------------------------
+
+
+def decide(layout, *entries):
+    """Write decisions, a line of YAML each."""
+    lines = "".join(
+        f"- {{number: {n}, {entry}, who: mara, why: seen, when: 2020-01-18}}\n"
+        for n, entry in enumerate(entries, 1)
+    )
+    write(layout.decisions(), f"schema_version: 1\ndecisions:\n{lines}")
+
+
+def test_changed_decisions_are_read_again(layout):
+    assert [run.number for run in read_night(layout).data_runs] == [1807, 1808]
+    decide(layout, "what: veto, run: 1807")
+    assert [run.number for run in read_night(layout).data_runs] == [1808]
+    layout.decisions().unlink()
+    assert [run.number for run in read_night(layout).data_runs] == [1807, 1808]
+
+
+def test_night_is_calibrated_with_the_runs_that_were_forced(layout):
+    decide(layout, "what: drs4, value: 1803", "what: pedcalib, value: 1805")
+    night = read_night(layout)
+    assert night.drs4_run == Choice(1803, "decision 1 of mara: seen", (1803, 1804))
+    assert night.pedcalib_run == Choice(1805, "decision 2 of mara: seen", (1805, 1806, 1809))
+
+
+def test_forced_run_that_is_of_another_type_by_now_is_not_replaced_by_another(layout):
+    decide(layout, "what: drs4, value: 1805")
+    choice = read_night(layout).drs4_run
+    assert choice.value is None
+    assert choice.reason == "decision 1 of mara: seen, but run 01805 is no DRS4 run"
+
+
+def test_time_calibration_is_the_one_that_was_forced(layout):
+    decide(layout, "what: time-calibration, value: 4211")
+    choice = read_night(layout).time_calibration
+    assert choice.value.name == "time_calibration.Run04211.0000.h5"
+    assert (choice.reason, len(choice.candidates)) == ("decision 1 of mara: seen", 2)
+
+
+def test_forced_time_calibration_that_is_gone_is_not_replaced_by_another(layout):
+    decide(layout, "what: time-calibration, value: 7777")
+    choice = read_night(layout).time_calibration
+    assert choice.value is None
+    assert choice.reason.startswith("no time calibration of run 07777, as forced by decision 1")
+
+
+def test_run_is_cleaned_as_was_forced_and_as_dark_as_the_run_it_is_cleaned_like(layout):
+    decide(layout, f"what: tailcuts, value: {layout.tailcuts_config(1807)}, run: 1808")
+    choice = cleaning_of(layout, config.load(), 1808)
+    assert choice.reason == "decision 1 of mara: seen"
+    assert (choice.value.dl1_prod, choice.value.nsb_rate) == ("tailcut84", 0.2221)
+
+
+def test_forced_cleaning_that_is_gone_is_named_with_the_decision(layout):
+    decide(layout, "what: tailcuts, value: /no/such.json")
+    with pytest.raises(
+        InputError, match=r"^/no/such.json is not there; run 01808 is to be cleaned"
+    ):
+        cleaning_of(layout, config.load(), 1808)
+
+
+def test_random_forests_are_those_that_were_forced_also_without_a_source(layout):
+    decide(layout, f"what: rf-model, value: {MODEL}, run: 1808")
+    layout.run_catalog().unlink()
+    found = cleaning_of(layout, config.load(), 1807).value
+    choice = model_of(read_night(layout), config.load(), 1808, found)
+    assert (choice.value, choice.reason) == (MODEL, "decision 1 of mara: seen")
+
+
+# --- cleaning and random forests -----------------------------------------------------------------
 
 
 def test_cleaning_is_the_one_found_for_the_run(layout):
