@@ -43,8 +43,6 @@ MANY = 3
 class Entry(Stage):
     """A task that people ask for; one command at a time works on it."""
 
-    _is_renewed = False
-
     def lock(self) -> RootLock:
         """Return the lock of this root task."""
         return RootLock(self.layout.lock(self.task_id), self.title)
@@ -55,14 +53,6 @@ class Entry(Stage):
             files.sweep(place)
         with contextlib.suppress(LstosaError):  # said when it is planned
             self._renew()
-
-    def run(self) -> Iterator[Any]:
-        """Ask for all that is needed, also for what turns out to be outdated once it is named."""
-        yield from self.unfold()
-        if not self._is_renewed:
-            self._is_renewed = True  # once: whatever a record says then, the night is not held up
-            self._renew()
-        yield from self.unfold()
 
     def is_to_be_renewed(self) -> bool:
         """Whether what was made before the operators decided otherwise is made again."""
@@ -139,6 +129,8 @@ class DL2Night(Entry):
 class NightlyClose(Entry):
     """The whole night, from wherever it stands to closed."""
 
+    _is_renewed = False
+
     def output(self) -> luigi.LocalTarget:
         """Return the flag."""
         return luigi.LocalTarget(str(self.layout.night_finished()))
@@ -210,7 +202,13 @@ class NightlyClose(Entry):
         InputError
             If a run is of a type that nobody knows: it might be data.
         """
-        yield from super().run()
+        yield from self.unfold()
+        if not self._is_renewed:
+            # all is named by now and nothing at work: what could not be found outdated before, or
+            # is so by a decision since; once only, so that no record can hold the night up
+            self._is_renewed = True
+            self._renew()
+            yield from self.unfold()
         unknown = self.known_night().summary.unknown
         if unknown:
             raise InputError(

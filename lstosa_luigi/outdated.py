@@ -1,8 +1,9 @@
 """Products that are there, but were made before the operators decided otherwise.
 
-What a product was made of stands in its record. It is compared with what it would be made of now
-only where a decision that concerns the product was made, or undone, after it: without decisions a
-product that is there is never made again, and a decision about one run leaves the others alone.
+What a product was made of stands in its record, and what was decided when it was planned. The files
+are compared with those it would be made of now only where a decision that concerns the product was
+made, or undone, since: without decisions a product that is there is never made again, and a
+decision about one run leaves the others alone.
 """
 
 from __future__ import annotations
@@ -73,12 +74,7 @@ def find_outdated(steps: Iterable[Step]) -> dict[str, Outdated]:
 
 def _reason(task: NightProduct, night: Night, step: Step, records: dict[str, Record]) -> str:
     """Say why a product has to be made again; nothing if it has not, or if nobody can tell."""
-    moments = [
-        (when, decision)
-        for when, decision in night.decisions.moments
-        if _concerns(decision, task, night)
-    ]
-    if not moments:
+    if not any(_concerns(decision, task, night) for decision in night.decisions.all):
         return ""
     try:
         job = task.job()
@@ -88,14 +84,14 @@ def _reason(task: NightProduct, night: Night, step: Step, records: dict[str, Rec
     if record is None or record.state != "done":
         return ""
     records[task.task_id] = record
-    later = [decision for when, decision in moments if when >= record.start]
-    if not later:
+    changed = night.decisions.changed_since(record.decided)
+    concerning = [decision for decision in changed if _concerns(decision, task, night)]
+    if not concerning:
         return ""
-    last = later[-1]
-    what = f"decision {last.number} ({last.what.value} {last.unit})"
+    what = f"decision {concerning[-1].number} ({concerning[-1].text})"
     now = {*job.inputs, *job.staged.values(), *job.copied.values()}
     if now != set(record.inputs):
-        return f"it was made of other files before {what}"
+        return f"it was made of other files before {what} was made or undone"
     newer = [need for need in step.needs if _began(need, records) > record.start]
     return f"{newer[0].title} was made again since, after {what}" if newer else ""
 

@@ -4,6 +4,7 @@ import collections
 import json
 import re
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -299,6 +300,34 @@ def test_without_decisions_nothing_is_made_again(make_night) -> None:
     assert make(night) == []
     decide(night, "--rf-model", "20240918_v0.10.12_allsky_nsb_tuning_0.14/dec_2276")
     assert make(night) == [], "the decision is about something else"
+
+
+def test_what_is_decided_while_a_command_is_at_work_holds_for_what_it_has_in_hand(
+    make_night,
+) -> None:
+    night = make_night(runs=RUNS)
+    night.control(delay={"lstchain_merge_hdf5_files": 5})
+    process = night.start()
+    try:
+        parts = night.base / CUTS
+        deadline = time.monotonic() + 60
+        while len(list(parts.glob("dl1_LST-1.Run00004.????.h5"))) < 3:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        decide(night, "--discard", "4.1")
+        output, _ = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode == 0, output
+    record = json.loads((night.analysis / "records/Run00004_MergedDL1.json").read_text())
+    assert [Path(name).name for name in record["inputs"]] == [
+        "dl1_LST-1.Run00004.0000.h5",
+        "dl1_LST-1.Run00004.0002.h5",
+    ]
+    assert record["decided"] == ["discard subrun 00004.0001"]
+    assert set(titles(plan(night), "there")) == set(
+        titles(plan(night), *["there", "make", "again"])
+    )
 
 
 # --- closed with what there is ---------------------------------------------------------------

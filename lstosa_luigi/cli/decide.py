@@ -261,10 +261,8 @@ def _print(decisions: Decisions, layout: Layout, as_json: bool) -> None:
 
 
 def _line(decision: Decision) -> str:
-    value = f" {decision.value}" if decision.value else ""
     line = (
-        f"{decision.number:>3}  {decision.what.value} {decision.unit}{value}: {decision.why} "
-        f"({decision.who}, {decision.when})"
+        f"{decision.number:>3}  {decision.text}: {decision.why} ({decision.who}, {decision.when})"
     )
     if decision.undone is None:
         return line

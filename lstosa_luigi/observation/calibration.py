@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = [
-    "choose_forced_time_calibration",
-    "choose_run",
-    "choose_systematics",
-    "choose_time_calibration",
-]
+__all__ = ["choose_run", "choose_systematics", "choose_time_calibration"]
 
 import re
 from collections.abc import Iterable
@@ -45,18 +40,6 @@ def choose_time_calibration(files: Iterable[Path], calibration_run: int) -> Choi
     return Choice(
         usable[-1], f"last time calibration not after run {calibration_run:05d}", candidates
     )
-
-
-def choose_forced_time_calibration(files: Iterable[Path], run: int, reason: str) -> Choice[Path]:
-    """Take the time calibration of a run that an operator named; *reason* says who, and why."""
-    by_run = sorted((_run_number(file), str(file), file) for file in files)
-    candidates = tuple(file for _, _, file in by_run)
-    named = [file for number, _, file in by_run if number == run]
-    if not named:
-        return Choice(
-            None, f"no time calibration of run {run:05d}, as forced by {reason}", candidates
-        )
-    return Choice(named[-1], reason, candidates)
 
 
 def choose_systematics(files: Iterable[Path], flat_date: str) -> Choice[Path]:

@@ -20,7 +20,7 @@ __all__ = [
 import dataclasses
 import datetime
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from lstosa_luigi.errors import InputError, UsageError
@@ -112,6 +112,12 @@ class Decision:
         )
 
     @property
+    def text(self) -> str:
+        """What is decided, in an operator's words: ``discard subrun 01808.0008``."""
+        value = f" {self.value}" if self.value else ""
+        return f"{self.what.value} {self.unit}{value}"
+
+    @property
     def source(self) -> str:
         """Which decision it is, for a reason: ``decision 2 of mara: clouds``."""
         return f"decision {self.number} of {self.who}: {self.why}"
@@ -152,13 +158,13 @@ class Decisions:
         ]
         return None if any(when > last.when for when in before) else last
 
-    @property
-    def moments(self) -> Iterator[tuple[str, Decision]]:
-        """When each decision was made, and undone."""
-        for decision in self.all:
-            yield decision.when, decision
-            if decision.undone is not None:
-                yield decision.undone.when, decision
+    def changed_since(self, texts: Iterable[str]) -> list[Decision]:
+        """Return what was made or undone since *texts* held (:attr:`Decision.text`), in order."""
+        then, now = list(texts), [decision.text for decision in self.active]
+        changed = set(then) ^ set(now)
+        if [text for text in then if text in now] != [text for text in now if text in then]:
+            changed |= {*then, *now}  # where two choose, the last one counts
+        return [decision for decision in self.all if decision.text in changed]
 
     def apply(self, observed: RunSummary, name: str = "") -> RunSummary:
         """Return the runs of the night as the operators decided to see them.

@@ -104,13 +104,19 @@ class Night:
         """Time calibration of the PEDCALIB run."""
         forced = self.decisions.forced(What.TIME_CALIBRATION)
         if forced is not None:
-            return calibration.choose_forced_time_calibration(
-                self.layout.time_calibrations(), int(forced.value), forced.source
-            )
+            return self._forced_time_calibration(int(forced.value), forced.source)
         run = self.pedcalib_run.value
         if run is None:
             return Choice(None, self.pedcalib_run.reason)
         return calibration.choose_time_calibration(self.layout.time_calibrations(), run)
+
+    def _forced_time_calibration(self, run: int, source: str) -> Choice[Path]:
+        candidates = tuple(self.layout.time_calibrations())
+        named = [file for file in candidates if f".Run{run:05d}." in file.name]
+        if not named:
+            reason = f"no time calibration of run {run:05d}, as forced by {source}"
+            return Choice(None, reason, candidates)
+        return Choice(named[-1], source, candidates)
 
     @functools.cached_property
     def systematics(self) -> Choice[Path]:

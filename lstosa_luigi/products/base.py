@@ -20,7 +20,7 @@ from lstosa_luigi.execution.environment import Tools, find_tools, standard_confi
 from lstosa_luigi.execution.spec import Job, Output
 from lstosa_luigi.execution.task import BatchParameter, SlurmTask
 from lstosa_luigi.layout import Layout
-from lstosa_luigi.observation.night import Night, read_night
+from lstosa_luigi.observation.night import Night, decisions_of, read_night
 
 FIRST = 10
 """Priority of what leads to the night-wise datacheck, from DL1b on the longest way to the end.
@@ -178,6 +178,7 @@ class NightProduct(NightTask, SlurmTask):
             group=f"{self.telescope}-{self.layout.flat_date}-{self.prod_id}",
             resource_class=resource_class,
             priority=self.priority,
+            decided=tuple(decision.text for decision in decisions_of(self.layout).active),
         )
 
 

@@ -102,6 +102,21 @@ def test_acceptance_is_void_when_an_earlier_decision_is_undone_after_it():
     assert found.undo(1, BACK).acceptance is None
 
 
+def test_changed_is_what_was_made_or_undone_since_and_what_is_in_another_order():
+    found = decided(
+        decision(What.VETO, 1808),
+        decision(What.RF_MODEL, value="a"),
+        decision(What.RF_MODEL, value="b"),
+    )
+    texts = ["veto run 01808", "rf-model the night a", "rf-model the night b"]
+    assert found.changed_since(texts) == []
+    assert [d.number for d in found.changed_since(texts[:2])] == [3]
+    undone = found.undo(2, BACK)
+    assert [d.number for d in undone.changed_since(texts)] == [2]
+    again = undone.decide(decision(What.RF_MODEL, value="a"), SUMMARY)
+    assert {d.number for d in again.changed_since(texts)} == {1, 2, 3, 4}
+
+
 def test_subrun_that_an_edited_run_summary_lacks_may_be_discarded_all_the_same():
     edited = RunSummary(
         tuple(
