@@ -346,6 +346,9 @@ def test_an_accepted_night_closes_with_what_there_is_and_says_what_lacks(make_ni
     assert result.returncode == 0, result.stdout
     assert night.calls() == []
     assert "accepted as incomplete, without DL1A Run00004.0001, " in result.stdout
+    shown = night.lstosa("show", "--date", night.date)
+    assert shown.returncode == ExitCode.OK
+    assert re.search(r"^DL1A +4/5 ", shown.stdout, re.M), "what lacks is shown all the same"
     night.control()
     decide(night, "--undo", "1")
     assert "DL3 Run00004" in make(night)
