@@ -9,6 +9,8 @@ import luigi
 
 from lstosa_luigi import BatchParameter, SlurmTask
 
+luigi.namespace("chain", scope=__name__)  # the package has a DL1A of its own
+
 
 class Piece(SlurmTask):
     """One product."""

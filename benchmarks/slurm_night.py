@@ -56,6 +56,7 @@ def main() -> int:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         root = Path(name)
+        root.chmod(0o755)  # the daemons have users of their own
         with Cluster(root / "slurm") as cluster:
             os.environ.update(cluster.environment)
             floor = by_hand(root / "hand", options)
@@ -117,7 +118,7 @@ def by_graph(folder: Path, options: argparse.Namespace, clustered: bool, floor: 
     )
     try:
         time.sleep(3)
-        words = [str(program.with_name("luigi")), "--module", "_chain", "Night"]
+        words = [str(program.with_name("luigi")), "--module", "_chain", "chain.Night"]
         for key in ("runs", "subruns", "pause", "products"):
             words += [f"--{key}", str(getattr(options, key))]
         words += ["--folder", str(folder), "--scheduler-host", "127.0.0.1"]

@@ -11,6 +11,7 @@ __all__ = [
     "SECTIONS",
     "Directories",
     "Settings",
+    "calibration",
     "execution",
     "forget",
     "is_for_nights",
@@ -39,10 +40,19 @@ import luigi
 import luigi.configuration
 
 from lstosa_luigi.errors import ConfigError, ExitCode
-from lstosa_luigi.sections import SECTIONS, execution, local, lstchain, mc, paths, production
+from lstosa_luigi.sections import (
+    SECTIONS,
+    calibration,
+    execution,
+    local,
+    lstchain,
+    mc,
+    paths,
+    production,
+)
 
 NOT_YET = {
-    "max_tries": "on Slurm it is [retries] max_tries; on one machine there is one try a command",
+    "max_tries": "on Slurm it is [retries] max_tries, on one machine [local] max_tries",
     "use_ff_heuristic_gain_selection": "gain selection is not made here; put R0G in place before",
     "use_lstcam_env_for_CatA_calib": "all tools of a production come from one environment",
     "use_lstcam_env_for_CatB_calib": "all tools of a production come from one environment",
@@ -116,6 +126,7 @@ class Settings:
     directories: Directories
     prod_id: str
     lstchain: lstchain
+    calibration: calibration
     mc: mc
     execution: execution
     local: local
@@ -155,12 +166,18 @@ def _load(prod_id: str, _config_id: int) -> Settings:
         raise ConfigError("[lstchain] environment and command_prefix are both set: choose one")
     if tools.environment and not Path(tools.environment).is_dir():
         raise ConfigError(f"[lstchain] environment = {tools.environment}: no such directory")
+    if sections["calibration"].max_days_back < 0:
+        raise ConfigError(
+            f"[calibration] max_days_back = {sections['calibration'].max_days_back}: must be 0 "
+            "(only runs of the night itself) or more"
+        )
     tools = _with_files(tools, "dl1a_config", "dl1b_config", "dl2_config", "dl3_config")
     simulated = _with_files(sections["mc"], "irf_file", "gamma", "proton", "electron")
     return Settings(
         directories=_directories(sections["paths"]),
         prod_id=wanted,
         lstchain=tools,
+        calibration=sections["calibration"],
         mc=simulated,
         execution=execution_section,
         local=local_section,

@@ -25,6 +25,12 @@ def telescope_prefix(telescope: str) -> str:
     return f"{telescope[:-1]}-{telescope[-1]}"
 
 
+def _version_numbers(version: str) -> tuple[int, ...]:
+    """Return the numbers of ``v0.12.3``; nothing of what is no version."""
+    match = re.match(r"v(\d+(?:\.\d+)*)", version)
+    return () if match is None else tuple(int(number) for number in match.group(1).split("."))
+
+
 @dataclasses.dataclass(frozen=True)
 class Layout:
     """The places of one night of one production.
@@ -76,6 +82,11 @@ class Layout:
             return selected
         return self.directories.raw_r0_dir
 
+    def has_raw_data(self) -> bool:
+        """Whether there is any raw file of the night."""
+        night = self.r0_root() / self.flat_date
+        return any(night.glob(f"{self.prefix}.1.Run?????.????.fits.fz"))
+
     def r0_file(self, run: int, subrun: int, stream: int = 1) -> Path:
         """Return the raw data of one stream of a subrun."""
         name = f"{self.prefix}.{stream}.Run{run:05d}.{subrun:04d}.fits.fz"
@@ -114,6 +125,10 @@ class Layout:
         directory = self.directories.cat_a_pedestal_dir / self.flat_date / self.version
         return directory / f"drs4_pedestal.Run{run:05d}.0000.h5"
 
+    def find_drs4_baseline(self, run: int) -> Path:
+        """Return the baseline to use, of any version alike; if there is none, where it is made."""
+        return self._find(self.drs4_baseline(run), f"drs4_pedestal.Run{run:05d}.0000.h5")
+
     def drs4_plot(self, run: int) -> Path:
         """Check plots of the DRS4 baseline."""
         file = self.drs4_baseline(run)
@@ -123,6 +138,33 @@ class Layout:
         """Conversion of charge to photo-electrons (Cat-A)."""
         directory = self.directories.cat_a_calib_dir / self.flat_date / self.version
         return directory / f"calibration_filters_{filters}.Run{run:05d}.0000.h5"
+
+    def find_charge_calibration(self, run: int, filters: str) -> Path:
+        """Return the calibration to use, of any version alike; if none, where it is made.
+
+        One for other filters is better than none: nobody else knows the filters of old runs.
+        """
+        name = f"calibration_filters_*.Run{run:05d}.0000.h5"
+        return self._find(self.charge_calibration(run, filters), name)
+
+    def _find(self, made: Path, pattern: str) -> Path:
+        """Return *made* if it is there, else the newest file of a version alike, else *made*.
+
+        Versions are alike if they have the first two numbers in common (lstosa takes ``v0.1`` and
+        ``v0.12`` for alike, and ``v0.12.9`` for newer than ``v0.12.10``).
+        """
+        if made.exists():
+            return made
+        wanted = _version_numbers(self.version)[:2]
+        found = [
+            file
+            for file in made.parents[1].glob(f"v*/{pattern}")
+            if _version_numbers(file.parent.name)[:2] == wanted
+        ]
+        if len(wanted) < 2 or not found:
+            return made
+        own = [file for file in found if file.parent == made.parent]
+        return max(own or found, key=lambda file: (_version_numbers(file.parent.name), str(file)))
 
     def charge_calibration_plot(self, run: int, filters: str) -> Path:
         """Check plots of the charge calibration."""

@@ -24,8 +24,7 @@ from lstosa_luigi.observation.night import decisions_of
 from lstosa_luigi.observation.runs import DATA
 from lstosa_luigi.outdated import find_outdated, remove_outdated
 from lstosa_luigi.products.base import External, RunTask
-from lstosa_luigi.products.calibration import Drs4Pedestal
-from lstosa_luigi.products.dl1a import calibration_of
+from lstosa_luigi.products.dl1a import calibration_of, drs4_pedestal_of
 from lstosa_luigi.products.muons import MergedMuons
 from lstosa_luigi.stages import (
     NightDatacheck,
@@ -59,7 +58,8 @@ class Entry(Stage):
         return True
 
     def _renew(self) -> None:
-        if not decisions_of(self.layout).all or not self.is_to_be_renewed():
+        night = self.night
+        if night is None or not night.related.all or not self.is_to_be_renewed():
             return
         removed = remove_outdated([self])
         if removed:
@@ -148,8 +148,13 @@ class NightlyClose(Entry):
         return flag if isinstance(flag, dict) else {}
 
     def _decided(self) -> list[list[Any]]:
-        """What the operators decided, as the flag has it."""
-        return [list(decision.meaning) for decision in decisions_of(self.layout).active]
+        """What the operators decided, as the flag has it; also about what the night borrows."""
+        night = self.night
+        known = decisions_of(self.layout) if night is None else night.related
+        return [
+            [*decision.meaning, decision.night] if decision.night else [*decision.meaning]
+            for decision in known.active
+        ]
 
     def is_accepted(self) -> bool:
         """Whether the operators decided to close the night with what there is."""
@@ -187,8 +192,8 @@ class NightlyClose(Entry):
             yield self.sibling(CloseRun, run_id=run.number)
         # a DRS4 run is worth its baseline even if no data need it
         drs4 = night.drs4_run.value
-        if drs4 is not None:
-            yield self.sibling(Drs4Pedestal, run_id=drs4)
+        if drs4 is not None and drs4.date == self.date:
+            yield drs4_pedestal_of(self, drs4)
         yield self.sibling(NightDatacheck)
         known = [night.sources[r.number] for r in night.data_runs if r.number in night.sources]
         for source in dict.fromkeys(source.name for source in known):

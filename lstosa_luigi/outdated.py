@@ -19,9 +19,8 @@ from luigi.task import flatten
 from lstosa_luigi.errors import LstosaError
 from lstosa_luigi.execution.record import Record, read_record
 from lstosa_luigi.graph import Step, walk
-from lstosa_luigi.observation.decisions import Decision, What
+from lstosa_luigi.observation.decisions import Decision, What, is_about_calibration
 from lstosa_luigi.observation.night import Night
-from lstosa_luigi.observation.runs import DRS4, PEDCALIB
 from lstosa_luigi.products.base import NightProduct, SubrunTask
 from lstosa_luigi.products.calibration import Drs4Pedestal
 from lstosa_luigi.products.dl1b import CleanedRun, CleanedSubrun
@@ -32,9 +31,6 @@ from lstosa_luigi.products.raw import RunSummary
 
 INDEPENDENT = (RunSummary, Drs4Pedestal, RandomForests, TestingDL2, IRF)
 """Products that are the same whatever is decided, if they are made at all."""
-
-CALIBRATING = (What.DRS4, What.PEDCALIB, What.TIME_CALIBRATION)
-"""Decisions that change what all data are calibrated with."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +60,7 @@ def find_outdated(steps: Iterable[Step]) -> dict[str, Outdated]:
             found[task.task_id] = Outdated(f"{again[0].title} is made again", follows=True)
             continue
         night = task.night
-        if night is None or not night.decisions.all or isinstance(task, INDEPENDENT):
+        if night is None or isinstance(task, INDEPENDENT):
             continue
         reason = _reason(task, night, step, records)
         if reason:
@@ -74,7 +70,8 @@ def find_outdated(steps: Iterable[Step]) -> dict[str, Outdated]:
 
 def _reason(task: NightProduct, night: Night, step: Step, records: dict[str, Record]) -> str:
     """Say why a product has to be made again; nothing if it has not, or if nobody can tell."""
-    if not any(_concerns(decision, task, night) for decision in night.decisions.all):
+    decisions = night.related
+    if not any(_concerns(decision, task, night) for decision in decisions.all):
         return ""
     try:
         job = task.job()
@@ -84,7 +81,7 @@ def _reason(task: NightProduct, night: Night, step: Step, records: dict[str, Rec
     if record is None or record.state != "done":
         return ""
     records[task.task_id] = record
-    changed = night.decisions.changed_since(record.decided)
+    changed = decisions.changed_since(record.decided)
     concerning = [decision for decision in changed if _concerns(decision, task, night)]
     if not concerning:
         return ""
@@ -105,7 +102,7 @@ def _concerns(decision: Decision, task: NightProduct, night: Night) -> bool:
     """Whether a decision can change which files a product is made of."""
     if decision.what is What.ACCEPT_INCOMPLETE:
         return False
-    if decision.what in CALIBRATING or _is_of_calibration(decision, night):
+    if decision.night or is_about_calibration(decision, night.observed):
         return True
     run = getattr(task, "run_id", None)
     if run is None:  # made of several runs
@@ -117,13 +114,6 @@ def _concerns(decision: Decision, task: NightProduct, night: Night) -> bool:
     if decision.what is What.TAILCUTS:
         return isinstance(task, (CleanedRun, CleanedSubrun))
     return not isinstance(task, SubrunTask)  # a subrun that is left out is nothing to the others
-
-
-def _is_of_calibration(decision: Decision, night: Night) -> bool:
-    """Whether a decision is about a run that the night may be calibrated with."""
-    runs = {run.number: run.type for run in night.observed.runs}
-    types = {decision.value, runs.get(decision.run or -1, "")}
-    return decision.run is not None and not types.isdisjoint({DRS4, PEDCALIB})
 
 
 def remove_outdated(roots: Iterable[object]) -> int:

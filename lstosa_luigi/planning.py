@@ -27,7 +27,7 @@ from lstosa_luigi.observation.night import (
     forced_model_of,
     model_of,
 )
-from lstosa_luigi.observation.runs import DATA, DISCARDED, IGNORED_TYPES, Run
+from lstosa_luigi.observation.runs import DATA, DISCARDED, IGNORED_TYPES, DatedRun, Run
 from lstosa_luigi.outdated import Outdated, find_outdated
 from lstosa_luigi.products.base import External, NightProduct
 
@@ -172,7 +172,7 @@ def make_plan(root: NightlyClose, with_commands: bool = False) -> Plan:
         is_settled=root.complete() or root.is_accepted(),
         runs=runs,
         choices=choices,
-        decisions=decisions_of(root.layout).active,
+        decisions=(decisions_of(root.layout) if night is None else night.related).active,
         items=tuple(_items(root, steps, missing, with_commands)),
         missing=tuple(dict.fromkeys(missing.values())),
         problems=tuple(problems),
@@ -261,14 +261,14 @@ def _runs(night: Night) -> Iterator[RunRow]:
 
 def _treatment(night: Night, run: Run) -> str:
     """Say what becomes of a run."""
-    chosen = {night.drs4_run.value: "DRS4", night.pedcalib_run.value: "PEDCALIB"}
+    chosen = (night.drs4_run.value, night.pedcalib_run.value)
     if run.type == DISCARDED:
         whole = [d for d in night.decisions.of(What.DISCARD) if d.run == run.number]
         return f"discarded ({whole[-1].source})"
     if run.type == DATA:
         veto = night.decisions.veto(run.number)
         return "processed" if veto is None else f"vetoed ({veto.source})"
-    if run.number in chosen:
+    if DatedRun(night.layout.date, run.number) in chosen:
         return "calibrates the night"
     if run.type in IGNORED_TYPES:
         return "left alone"
@@ -321,6 +321,12 @@ def _notes(
         yield "the night is closed: nothing would be made"
     elif root.is_accepted():
         yield "the night is accepted as it is: it would be closed, and nothing else be made"
+    unlisted = night.unlisted_night()
+    if unlisted is not None:
+        yield (
+            f"the runs of {unlisted} are listed first: what the night is calibrated with, and all "
+            "that is made with it, is chosen once they are known"
+        )
     unknown = [
         f"{named.run:05d}"
         for named in choices

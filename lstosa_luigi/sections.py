@@ -5,7 +5,16 @@ What is read, checked and combined: :mod:`lstosa_luigi.config`.
 
 from __future__ import annotations
 
-__all__ = ["SECTIONS", "execution", "local", "lstchain", "mc", "paths", "production"]
+__all__ = [
+    "SECTIONS",
+    "calibration",
+    "execution",
+    "local",
+    "lstchain",
+    "mc",
+    "paths",
+    "production",
+]
 
 import luigi
 
@@ -142,6 +151,16 @@ class lstchain(luigi.Config):  # noqa: N801
     )
 
 
+class calibration(luigi.Config):  # noqa: N801
+    """Which calibration runs a night may be given."""
+
+    max_days_back = luigi.IntParameter(
+        default=4,
+        description="nights before the night itself in which a DRS4 or PEDCALIB run is looked for, "
+        "if the night has none",
+    )
+
+
 class mc(luigi.Config):  # noqa: N801
     """Simulated events for the IRF, as in lstosa's ``[MC]``; all optional.
 
@@ -170,9 +189,22 @@ class local(luigi.Config):  # noqa: N801
     """The local backend."""
 
     jobs = luigi.IntParameter(default=1, description="commands at a time on this machine")
+    max_tries = luigi.IntParameter(
+        default=1,
+        description="tries of a product whose command fails for a cause that may pass by itself; "
+        "between two lie `[retries] delay` seconds",
+    )
     poll_interval = luigi.FloatParameter(
         default=0.1, description="seconds between two looks at the running commands"
     )
 
 
-SECTIONS: tuple[type[luigi.Config], ...] = (paths, production, lstchain, mc, execution, local)
+SECTIONS: tuple[type[luigi.Config], ...] = (
+    paths,
+    production,
+    lstchain,
+    calibration,
+    mc,
+    execution,
+    local,
+)

@@ -27,7 +27,7 @@ def load(monkeypatch, base, **sections):
     return config.load()
 
 
-def layout_below(monkeypatch, base, date=NIGHT, telescope="LST1"):
+def layout_below(monkeypatch, base, date=NIGHT, telescope="LST1", version="v0.12.3"):
     """The places of a night, all directories being the default ones below *base*."""
     directories = load(monkeypatch, base).directories
-    return Layout(directories, telescope, "v0.1.0", "v0.12.3", date)
+    return Layout(directories, telescope, "v0.1.0", version, date)

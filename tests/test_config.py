@@ -117,7 +117,7 @@ def test_production_lays_its_own_section_over_that_of_all(monkeypatch, tmp_path)
 
 def test_unknown_key_is_named_with_the_known_ones(monkeypatch, tmp_path):
     message = refused(monkeypatch, tmp_path, local={"job": "2"})
-    assert message == "[local] job: no such key; this section knows jobs, poll_interval"
+    assert message == "[local] job: no such key; this section knows jobs, max_tries, poll_interval"
 
 
 def test_unknown_key_of_a_production_is_named(monkeypatch, tmp_path):
@@ -150,6 +150,21 @@ def test_wrong_interpolation_is_named(monkeypatch, tmp_path):
 def test_no_jobs_at_all_are_refused(monkeypatch, tmp_path, jobs):
     message = refused(monkeypatch, tmp_path, local={"jobs": jobs})
     assert message == f"[local] jobs = {jobs}: must be at least 1"
+
+
+def test_calibration_runs_are_looked_for_four_nights_back_unless_told_otherwise(
+    monkeypatch, tmp_path
+):
+    assert load(monkeypatch, tmp_path).calibration.max_days_back == 4
+    found = load(monkeypatch, tmp_path, calibration={"max_days_back": "0"})
+    assert found.calibration.max_days_back == 0
+
+
+def test_calibration_runs_of_nights_to_come_cannot_be_asked_for(monkeypatch, tmp_path):
+    message = refused(monkeypatch, tmp_path, calibration={"max_days_back": "-1"})
+    assert message == (
+        "[calibration] max_days_back = -1: must be 0 (only runs of the night itself) or more"
+    )
 
 
 @pytest.mark.parametrize(

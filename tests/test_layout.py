@@ -189,6 +189,51 @@ def test_systematics_of_all_nights_are_found_by_their_pro_link(layout, tmp_path)
     assert layout.systematics() == [found]
 
 
+CHARGE = f"{CAT_A}/calibration/20200117"
+DRS4 = f"{CAT_A}/drs4_baseline/20200117"
+
+
+@pytest.mark.parametrize(
+    ("there", "found"),
+    [
+        ([], "v0.12.3"),
+        (["v0.12.1"], "v0.12.1"),
+        (["v0.12.1", "v0.12.3"], "v0.12.3"),
+        (["v0.12.4", "v0.12.3"], "v0.12.3"),  # what is at work does not change under its feet
+        (["v0.12.9", "v0.12.10"], "v0.12.10"),
+        (["v0.12"], "v0.12"),
+        (["v0.12.4.dev3+g1a2b"], "v0.12.4.dev3+g1a2b"),
+        (["v0.1.3", "v0.11.3", "v0.120.1", "v1.12.3", "old"], "v0.12.3"),
+    ],
+)
+def test_calibration_of_a_version_alike_is_used_else_made(layout, tmp_path, there, found):
+    for version in there:
+        touch(tmp_path / DRS4 / version / "drs4_pedestal.Run01804.0000.h5")
+        touch(tmp_path / CHARGE / version / "calibration_filters_52.Run01809.0000.h5")
+    assert layout.find_drs4_baseline(1804).parent == tmp_path / DRS4 / found
+    assert layout.find_charge_calibration(1809, "52").parent == tmp_path / CHARGE / found
+
+
+def test_calibration_of_another_run_or_behind_the_pro_link_does_not_count(layout, tmp_path):
+    touch(tmp_path / DRS4 / "v0.11.0/drs4_pedestal.Run01804.0000.h5")
+    touch(tmp_path / DRS4 / "v0.12.1/drs4_pedestal.Run01803.0000.h5")
+    (tmp_path / DRS4 / "pro").symlink_to("v0.11.0")
+    assert layout.find_drs4_baseline(1804) == layout.drs4_baseline(1804)
+
+
+@pytest.mark.parametrize(
+    ("there", "found"),
+    [
+        (["v0.12.3/calibration_filters_52", "v0.12.3/calibration_filters_20"], 0),
+        (["v0.12.3/calibration_filters_20"], 0),
+        (["v0.12.4/calibration_filters_52", "v0.12.3/calibration_filters_20"], 1),
+    ],
+)
+def test_calibration_for_other_filters_is_better_than_none(layout, tmp_path, there, found):
+    files = [touch(tmp_path / CHARGE / f"{name}.Run01809.0000.h5") for name in there]
+    assert layout.find_charge_calibration(1809, "52") == files[found]
+
+
 def test_longterm_datacheck_is_linked_outside_of_the_production(layout, tmp_path):
     root = tmp_path / LONGTERM
     assert layout.longterm_links() == {

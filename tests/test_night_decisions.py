@@ -125,10 +125,10 @@ def test_forced_calibration_is_what_the_data_are_calibrated_with(make_night) -> 
     decide(night, "--pedcalib", "2")
     decide(night, "--time-calibration", "1")
     choices = {choice["name"]: choice for choice in plan(night)["choices"]}
-    assert choices["DRS4 run"]["value"] == 1
-    assert choices["DRS4 run"]["candidates"] == [1, 5]
-    assert choices["PEDCALIB run"]["value"] == 2
-    assert choices["PEDCALIB run"]["reason"].startswith("decision 2 of ")
+    assert choices["DRS4 run"]["value"] == {"date": night.date, "number": 1}
+    assert [run["number"] for run in choices["DRS4 run"]["candidates"]] == [1, 5]
+    assert choices["PEDCALIB run"]["value"]["number"] == 2
+    assert choices["PEDCALIB run"]["reason"].startswith("forced by decision 2 of ")
     assert night.luigi("CloseRun", "--run-id", "3").returncode == 0
     (call,) = night.calls("lstchain_data_r0_to_dl1")
     assert any("drs4_pedestal.Run00001" in word for word in call)

@@ -6,6 +6,7 @@ __all__ = ["configure", "run"]
 
 import argparse
 import datetime
+import functools
 import getpass
 import json
 import re
@@ -112,6 +113,7 @@ def run(options: argparse.Namespace, rest: Sequence[str]) -> int:
 
 
 Change = Callable[[Decisions, NightlyClose], Decisions]
+Maker = Callable[[What, argparse.Namespace, Night], Decision]
 
 
 def _change_of(options: argparse.Namespace) -> Change | None:
@@ -122,10 +124,15 @@ def _change_of(options: argparse.Namespace) -> Change | None:
         return lambda decisions, _root: _unveto(decisions, options)
     for what, make in MAKERS.items():
         if getattr(options, what.value.replace("-", "_")):
-            return lambda decisions, root, what=what, make=make: decisions.decide(  # type: ignore[misc]
-                make(what, options, _night(root)), _night(root).observed
-            )
+            return functools.partial(_decide, what, make, options)
     return None
+
+
+def _decide(
+    what: What, make: Maker, options: argparse.Namespace, decisions: Decisions, root: NightlyClose
+) -> Decisions:
+    night = _night(root)
+    return decisions.decide(make(what, options, night), night.observed, night.earlier())
 
 
 def _night(root: NightlyClose) -> Night:
@@ -222,7 +229,7 @@ def _accept_incomplete(what: What, options: argparse.Namespace, _night: Night) -
     return _decision(what, options)
 
 
-MAKERS: dict[What, Callable[[What, argparse.Namespace, Night], Decision]] = {
+MAKERS: dict[What, Maker] = {
     What.DISCARD: _discard,
     What.SET_TYPE: _set_type,
     What.VETO: _veto,

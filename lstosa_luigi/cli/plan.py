@@ -102,7 +102,7 @@ def _choice_as_json(choice: Choice[Any]) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {key: _plain(part) for key, part in vars(value).items()}
-    return str(value) if isinstance(value, Path) else value
+    return str(value) if isinstance(value, (Path, datetime.date)) else value
 
 
 # --- the table -----------------------------------------------------------------------------
@@ -191,6 +191,4 @@ def _word(value: Any) -> str:
         return "-"
     if isinstance(value, Cleaning):
         return value.dl1_prod
-    if isinstance(value, Path):
-        return value.name
-    return f"{value:05d}" if isinstance(value, int) else str(value)
+    return value.name if isinstance(value, Path) else str(value)

@@ -35,7 +35,12 @@ def main() -> int:
     if record is None or record.state == "done":
         return 0
     was_executed = record.exit_code is not None or record.signal is not None
-    print(json.dumps({"cause": record.cause, "was_executed": was_executed}))
+    told = {
+        "cause": record.cause,
+        "was_executed": was_executed,
+        "may_pass": not record.is_permanent,
+    }
+    print(json.dumps(told))
     return 128 + signal.SIGTERM if record.state == "cancelled" else 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["LocalBackend"]
 
+import collections
 import dataclasses
 import heapq
 import itertools
@@ -42,22 +43,35 @@ class LocalBackend:
     ----------
     slots : int
         How many at a time.
+    max_tries : int
+        How often a job is tried that fails for a cause that may pass by itself.
+    delay : float
+        Seconds between two tries.
     """
 
     takes_followers = False  # here a job costs no waiting in a queue
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, max_tries: int = 1, delay: float = 0.0) -> None:
         self._slots = slots
+        self._max_tries = max_tries
+        self._delay = delay
         self._waiting: list[tuple[int, int, Job]] = []
         self._submitted = itertools.count()
         self._children: list[_Child] = []
+        self._tries: collections.Counter[str] = collections.Counter()
+        self._later: list[tuple[float, Job]] = []
+        self._notes: list[Note] = []
         self._ended: list[Outcome] = []
 
     def submit(self, jobs: Iterable[Job], _followers: Mapping[str, Sequence[Job]] = {}) -> None:
         """Take jobs over; they start as slots become free: by priority, then first come first."""
         for job in jobs:
-            heapq.heappush(self._waiting, (-job.priority, next(self._submitted), job))
+            self._tries.pop(job.key, None)
+            self._queue(job)
         self._fill()
+
+    def _queue(self, job: Job) -> None:
+        heapq.heappush(self._waiting, (-job.priority, next(self._submitted), job))
 
     def poll(self) -> list[Outcome]:
         """Return the jobs that ended since the last call, and start as many."""
@@ -66,15 +80,28 @@ class LocalBackend:
             if child.process.poll() is None:
                 left.append(child)
             else:
-                self._ended.append(_outcome(child))
+                self._conclude(child)
         self._children = left
         self._fill()
         ended, self._ended = self._ended, []
         return ended
 
+    def _conclude(self, child: _Child) -> None:
+        outcome, may_pass = _outcome(child)
+        self._tries[child.job.key] += 1
+        tries = self._tries[child.job.key]
+        if outcome.done or not may_pass or tries >= self._max_tries:
+            self._ended.append(outcome)
+            return
+        number = f"try {tries + 1} of {self._max_tries}"
+        text = f"{child.job.title}: {outcome.cause}; again in {self._delay:.0f} s, {number}"
+        self._notes.append(Note(child.job.key, text))
+        self._later.append((time.monotonic() + self._delay, child.job))
+
     def notes(self) -> list[Note]:
-        """Return no news: what happens here is seen at once."""
-        return []
+        """Return which jobs are tried again, since the last call."""
+        notes, self._notes = self._notes, []
+        return notes
 
     def running(self) -> list[str]:
         """Return the titles of the jobs at work."""
@@ -83,6 +110,7 @@ class LocalBackend:
     def cancel(self) -> str:
         """End all jobs: each ends its command and removes its scratch folder."""
         self._waiting.clear()
+        self._later.clear()
         for child in self._children:
             child.process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + PATIENCE_S
@@ -96,6 +124,10 @@ class LocalBackend:
         return "all commands are ended, nothing is half-made"
 
     def _fill(self) -> None:
+        now = time.monotonic()
+        for _, job in (later for later in self._later if later[0] <= now):
+            self._queue(job)
+        self._later = [later for later in self._later if later[0] > now]
         while self._waiting and len(self._children) < self._slots:
             job = heapq.heappop(self._waiting)[2]
             try:
@@ -127,7 +159,8 @@ def _start(job: Job) -> _Child:
     return _Child(job, process, time.time(), time.monotonic())
 
 
-def _outcome(child: _Child) -> Outcome:
+def _outcome(child: _Child) -> tuple[Outcome, bool]:
+    """Return how a job ended, and whether a failure may pass by itself."""
     job, seconds = child.job, time.monotonic() - child.clock
     assert child.process.stdout is not None
     with child.process.stdout as stdout:
@@ -136,21 +169,22 @@ def _outcome(child: _Child) -> Outcome:
         size = sum(
             Path(output.path).stat().st_size for output in job.outputs if Path(output.path).exists()
         )
-        return Outcome(job.key, True, log=job.log, began=child.began, seconds=seconds, size=size)
-    cause, was_executed = _why(child, said)
+        done = Outcome(job.key, True, log=job.log, began=child.began, seconds=seconds, size=size)
+        return done, False
+    cause, was_executed, may_pass = _why(child, said)
     # of a command that was not even started the log only tells about attempts before
     detail = last_lines(Path(job.log), DETAIL_LINES) if was_executed else ""
-    return Outcome(job.key, False, cause, detail, job.log, child.began, seconds)
+    return Outcome(job.key, False, cause, detail, job.log, child.began, seconds), may_pass
 
 
-def _why(child: _Child, said: bytes) -> tuple[str, bool]:
-    """Return why a job failed, and whether its command was executed."""
+def _why(child: _Child, said: bytes) -> tuple[str, bool, bool]:
+    """Return why a job failed, whether its command was executed, and whether that may pass."""
     code = child.process.returncode
     if code < 0:
         sweep(Path(child.job.scratch))  # a killed job could not clean up
-        return f"the job was killed by {signal.Signals(-code).name}", True
+        return f"the job was killed by {signal.Signals(-code).name}", True, True
     try:
         told = json.loads(said)
-        return told["cause"], told["was_executed"]
+        return told["cause"], told["was_executed"], told["may_pass"]
     except ValueError:  # it is a defect, and the log has the traceback
-        return f"the job itself ended with exit code {code}", True
+        return f"the job itself ended with exit code {code}", True, False

@@ -5,9 +5,11 @@ from __future__ import annotations
 __all__ = ["Source", "read_run_catalog"]
 
 import dataclasses
+import math
 from pathlib import Path
 
 from lstosa_luigi.errors import InputError
+from lstosa_luigi.observation.tables import read_table
 
 COLUMNS = ("run_id", "source_name", "source_ra", "source_dec")
 
@@ -35,22 +37,21 @@ def read_run_catalog(path: Path) -> dict[int, Source]:
     Raises
     ------
     InputError
-        If the table is damaged or lacks a column.
+        If the table is damaged, lacks a column, has a run with two sources or one nowhere.
     """
-    from astropy.table import Table
-
-    try:
-        table = Table.read(path, format="ascii.ecsv")
-    except Exception as error:
-        raise InputError(f"{path}: cannot be read as a run catalogue ({error}).") from error
-    missing = [column for column in COLUMNS if column not in table.colnames]
-    if missing:
-        raise InputError(f"{path}: the run catalogue has no column {', '.join(missing)}.")
-    if table[list(COLUMNS)].has_masked_values:
-        raise InputError(f"{path}: a run has an empty cell among {', '.join(COLUMNS)}. Fill it in.")
-    return {
-        int(row["run_id"]): Source(
-            str(row["source_name"]).strip(), float(row["source_ra"]), float(row["source_dec"])
-        )
-        for row in table
-    }
+    sources: dict[int, Source] = {}
+    for row in read_table(path, "run catalogue", COLUMNS):
+        run = int(row["run_id"])
+        name = str(row["source_name"]).strip()
+        source = Source(name, float(row["source_ra"]), float(row["source_dec"]))
+        if not (math.isfinite(source.ra_deg) and abs(source.dec_deg) <= 90):
+            raise InputError(
+                f"{path}: run {run:05d} is of {name} at source_ra {source.ra_deg}, source_dec "
+                f"{source.dec_deg}, which is no place on the sky. Correct the run catalogue."
+            )
+        if sources.setdefault(run, source) != source:
+            raise InputError(
+                f"{path}: run {run:05d} is listed with two sources, {sources[run].name} and "
+                f"{name}. Correct the run catalogue."
+            )
+    return sources

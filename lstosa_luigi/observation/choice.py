@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Choice"]
+__all__ = ["Choice", "Forced"]
 
 import dataclasses
 from typing import Generic, TypeVar
@@ -27,3 +27,23 @@ class Choice(Generic[T]):
     value: T | None
     reason: str
     candidates: tuple[T, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Forced(Generic[T]):
+    """What somebody decided, whatever a rule would choose.
+
+    Parameters
+    ----------
+    value : T
+        What is to be taken.
+    by : str
+        Who, when and why, as it is to stand in the reason.
+    """
+
+    value: T
+    by: str
+
+    def choice(self, candidates: tuple[T, ...] = ()) -> Choice[T]:
+        """Return it as a choice among what the rule found."""
+        return Choice(self.value, f"forced by {self.by}", candidates)

@@ -7,6 +7,7 @@ Here is what a decision means and which ones are refused; where the file lies: t
 from __future__ import annotations
 
 __all__ = [
+    "FORCED_RUNS",
     "NONE",
     "Decision",
     "Decisions",
@@ -14,12 +15,14 @@ __all__ = [
     "What",
     "as_data",
     "dump_decisions",
+    "is_about_calibration",
     "parse_decisions",
 ]
 
 import dataclasses
 import datetime
 import enum
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
@@ -55,6 +58,9 @@ class What(str, enum.Enum):
 FORCED_RUNS = {What.DRS4: DRS4, What.PEDCALIB: PEDCALIB}
 """Decisions that name a calibration run, with the type that it must be of."""
 
+CALIBRATING = (*FORCED_RUNS, What.TIME_CALIBRATION)
+"""Decisions that change what all data are calibrated with."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Undone:
@@ -83,6 +89,8 @@ class Decision:
         What is chosen: a type, a run, a DL1b config, random forests.
     undone : Undone or None
         Who took it back; None while it holds.
+    night : str
+        The night it is about, if that is another one than the night that is spoken of.
     """
 
     number: int
@@ -94,6 +102,7 @@ class Decision:
     subrun: int | None = None
     value: str = ""
     undone: Undone | None = None
+    night: str = ""
 
     @property
     def meaning(self) -> tuple[str, int | None, int | None, str]:
@@ -103,13 +112,12 @@ class Decision:
     @property
     def unit(self) -> str:
         """What it is about, in an operator's words."""
+        of_night = f" of {self.night}" if self.night else ""
         if self.run is None:
-            return "the night"
-        return (
-            f"run {self.run:05d}"
-            if self.subrun is None
-            else (f"subrun {self.run:05d}.{self.subrun:04d}")
-        )
+            return f"the night{of_night}"
+        if self.subrun is None:
+            return f"run {self.run:05d}{of_night}"
+        return f"subrun {self.run:05d}.{self.subrun:04d}{of_night}"
 
     @property
     def text(self) -> str:
@@ -158,6 +166,11 @@ class Decisions:
         ]
         return None if any(when > last.when for when in before) else last
 
+    def about_calibration(self, observed: RunSummary, night: str) -> list[Decision]:
+        """Return those that also matter to a night that borrows of this one, named *night*."""
+        mine = [decision for decision in self.all if is_about_calibration(decision, observed)]
+        return [dataclasses.replace(decision, night=night) for decision in mine]
+
     def changed_since(self, texts: Iterable[str]) -> list[Decision]:
         """Return what was made or undone since *texts* held (:attr:`Decision.text`), in order."""
         then, now = list(texts), [decision.text for decision in self.active]
@@ -205,8 +218,19 @@ class Decisions:
             return dataclasses.replace(seen, type=DISCARDED)
         return seen
 
-    def decide(self, decision: Decision, observed: RunSummary) -> Decisions:
+    def decide(
+        self, decision: Decision, observed: RunSummary, earlier: Iterable[RunSummary] = ()
+    ) -> Decisions:
         """Return the decisions with one more, which gets the next number.
+
+        Parameters
+        ----------
+        decision : Decision
+            The new one.
+        observed : RunSummary
+            The runs as lstchain lists them.
+        earlier : iterable of RunSummary
+            Those of the nights that a calibration run may be borrowed from, as decided.
 
         Raises
         ------
@@ -220,7 +244,7 @@ class Decisions:
         if same is not None and not is_void:
             raise UsageError(f"That is decided already: {same.source} ({same.when}).")
         self._check_forced(new)
-        _check(new, self.apply(observed))
+        _check(new, self.apply(observed), earlier)
         return Decisions((*self.all, new))
 
     def _check_forced(self, new: Decision) -> None:
@@ -259,10 +283,20 @@ class Decisions:
 NONE = Decisions()
 
 
-def _check(new: Decision, summary: RunSummary) -> None:
+def is_about_calibration(decision: Decision, observed: RunSummary) -> bool:
+    """Whether a decision can change what a night, or one that borrows of it, is calibrated with."""
+    if decision.what in CALIBRATING:
+        return True
+    types = {run.type for run in observed.runs if run.number == decision.run} | {decision.value}
+    return decision.run is not None and not types.isdisjoint(FORCED_RUNS.values())
+
+
+def _check(new: Decision, summary: RunSummary, earlier: Iterable[RunSummary]) -> None:
     """Refuse what cannot be meant, given the runs as they are seen by now."""
     if new.what in FORCED_RUNS:
-        run = _run(summary, int(new.value))
+        number, nights = int(new.value), itertools.chain([summary], earlier)
+        lists = (night for night in nights if any(run.number == number for run in night.runs))
+        run = _run(next(lists, summary), number)
         wanted = FORCED_RUNS[new.what]
         if run.type != wanted:
             raise UsageError(
@@ -321,8 +355,9 @@ def dump_decisions(decisions: Decisions, night: str) -> str:
 def as_data(decision: Decision) -> dict[str, Any]:
     """Return a decision as YAML and JSON have it: without what does not apply."""
     data = {**dataclasses.asdict(decision), "what": decision.what.value}
-    keys = ("number", "what", "run", "subrun", "value", "why", "who", "when", "undone")
-    applies = {key: data[key] is not None for key in keys} | {"value": bool(decision.value)}
+    keys = ("number", "night", "what", "run", "subrun", "value", "why", "who", "when", "undone")
+    applies = {key: data[key] is not None for key in keys}
+    applies |= {"value": bool(decision.value), "night": bool(decision.night)}
     return {key: data[key] for key in keys if applies[key]}
 
 
@@ -377,6 +412,7 @@ def _parse(entry: Any, position: int, name: str) -> Decision:
             subrun=_number_or_none(given.pop("subrun", None)),
             value=str(given.pop("value", "")),
             undone=None if undone is None else _parse_undone(undone),
+            night="",
             **given,
         )
     except KeyError as error:

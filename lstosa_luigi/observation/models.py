@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["choose_model", "declination_of", "nsb_level_of"]
+__all__ = ["choose_declination", "choose_model", "declination_of", "nsb_level_of"]
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
-from lstosa_luigi.observation.choice import Choice
+from lstosa_luigi.observation.choice import Choice, Forced
 
 LATITUDE_DEG = 28.761
 """Geographic latitude of LST-1 (ctapipe_io_lst.constants.LST1_LOCATION)."""
@@ -46,13 +46,15 @@ def choose_model(
     picture: int,
     nsb_rate: float,
     declination_deg: float,
+    forced: Forced[str] | None = None,
 ) -> Choice[str]:
     """Choose the random forests for a run.
 
     The NSB level simulated for the run's cleaning that is nearest to the measured
     rate is sought; the nearest one that exists is taken. Of its declination
     lines the nearest is taken, but for a source outside of the two lines about
-    the site's latitude only a line that culminates as high as the source.
+    the site's latitude only a line that culminates as high as the source. So does
+    lstosa, but for a rate below zero, at which it gives up.
 
     Parameters
     ----------
@@ -66,9 +68,14 @@ def choose_model(
         Additional NSB rate in p.e./ns; below zero counts as zero.
     declination_deg : float
         Declination of the pointing in degrees.
+    forced : Forced, optional
+        The model that somebody decided on.
     """
-    models = sorted({name for name in available if name.startswith(f"{mc_prod}nsb_tuning_")})
+    there = sorted(set(available))
+    models = [name for name in there if name.startswith(f"{mc_prod}nsb_tuning_")]
     candidates = tuple(models)
+    if forced is not None:
+        return forced.choice(candidates)
     lines: dict[float, dict[float, str]] = {}
     for name in models:
         production, _, line = name.partition("/")
@@ -76,28 +83,60 @@ def choose_model(
         if level is not None and declination is not None:
             lines.setdefault(level, {})[declination] = name
     if not lines:
-        return Choice(None, f"no random forests named {mc_prod}nsb_tuning_*/dec_*", candidates)
-    wanted = _nearest(NSB_LEVELS.get(picture, tuple(lines)), max(nsb_rate, 0.0))
-    level = _nearest(lines, wanted)
-    declination = choose_declination(lines[level], declination_deg)
-    return Choice(
-        lines[level][declination],
-        f"NSB rate {nsb_rate:.3f} p.e./ns and picture threshold {picture} ask for level "
-        f"{wanted:.2f}, nearest there is {level:.2f}; declination {declination_deg:.2f} deg asks "
-        f"for the line at {declination:.2f} deg",
-        candidates,
+        others = ", ".join(dict.fromkeys(name.partition("/")[0] for name in there))
+        return Choice(
+            None,
+            f"no random forests named {mc_prod}nsb_tuning_*/dec_*"
+            + (f" (there are {others})" if others else ""),
+            candidates,
+        )
+    level, why_level = _choose_level(lines, picture, nsb_rate)
+    nearest = choose_declination(lines[level], declination_deg)
+    assert nearest.value is not None
+    return Choice(lines[level][nearest.value], f"{why_level}; {nearest.reason}", candidates)
+
+
+def choose_declination(lines: Iterable[float], declination_deg: float) -> Choice[float]:
+    """Choose a declination line; all in degrees. At least one line must be given.
+
+    Of two that are as near the southern one is taken. If no line culminates as high as the
+    source, the nearest is taken.
+    """
+    candidates = tuple(sorted(lines))
+    left = sorted(candidates, key=lambda line: (abs(line - declination_deg), line))
+    nearest_site = sorted(left, key=lambda line: abs(line - LATITUDE_DEG))[:2]
+    said = f"declination {declination_deg:.2f} deg asks for the line at"
+    if min(nearest_site) <= declination_deg <= max(nearest_site):
+        return Choice(left[0], f"{said} {left[0]:.2f} deg, {_of(candidates)}", candidates)
+    culmination = abs(LATITUDE_DEG - declination_deg)
+    reachable = [line for line in left if abs(LATITUDE_DEG - line) <= culmination]
+    chosen = (reachable or left)[0]
+    nearer = [f"{line:.2f}" for line in left[: left.index(chosen)]]
+    verb = "culminates" if len(nearer) == 1 else "culminate"
+    because = f", since {' and '.join(nearer)} {verb} lower than the source" if nearer else ""
+    if not reachable:
+        because = ", though none culminates as high as the source"
+    return Choice(chosen, f"{said} {chosen:.2f} deg, {_of(candidates)}{because}", candidates)
+
+
+def _choose_level(levels: Collection[float], picture: int, nsb_rate: float) -> tuple[float, str]:
+    """Choose an NSB level of those there are, and say why."""
+    simulated = NSB_LEVELS.get(picture, tuple(sorted(levels)))
+    wanted = _nearest(simulated, max(nsb_rate, 0.0))
+    level = _nearest(levels, wanted)
+    rate = f"NSB rate {nsb_rate:.3f} p.e./ns"
+    if nsb_rate < 0:
+        rate += " (less than none: counted as none)"
+    elif nsb_rate > max(simulated):
+        rate += " (above all that is simulated for it)"
+    return level, (
+        f"{rate} and picture threshold {picture} ask for level {wanted:.2f}, {_of(simulated)}; "
+        f"nearest there is {level:.2f}, {_of(sorted(levels))}"
     )
 
 
-def choose_declination(lines: Iterable[float], declination_deg: float) -> float:
-    """Choose a declination line; all in degrees. At least one line must be given."""
-    left = sorted(lines, key=lambda line: (abs(line - declination_deg), line))
-    nearest_site = sorted(left, key=lambda line: abs(line - LATITUDE_DEG))[:2]
-    if min(nearest_site) <= declination_deg <= max(nearest_site):
-        return left[0]
-    culmination = abs(LATITUDE_DEG - declination_deg)
-    reachable = [line for line in left if abs(LATITUDE_DEG - line) <= culmination]
-    return (reachable or left)[0]
+def _of(values: Iterable[float]) -> str:
+    return f"of {', '.join(f'{value:.2f}' for value in values)}"
 
 
 def _nearest(values: Iterable[float], wanted: float) -> float:

@@ -17,7 +17,9 @@ __all__ = [
 ]
 
 import dataclasses
+import datetime
 import functools
+from collections.abc import Iterator
 from pathlib import Path
 
 from lstosa_luigi.config import Settings
@@ -25,12 +27,18 @@ from lstosa_luigi.errors import InputError
 from lstosa_luigi.layout import Layout
 from lstosa_luigi.observation import calibration, cleaning, models
 from lstosa_luigi.observation.catalog import Source, read_run_catalog
-from lstosa_luigi.observation.choice import Choice
-from lstosa_luigi.observation.decisions import NONE, Decisions, What, parse_decisions
+from lstosa_luigi.observation.choice import Choice, Forced
+from lstosa_luigi.observation.decisions import (
+    FORCED_RUNS,
+    NONE,
+    Decision,
+    Decisions,
+    What,
+    parse_decisions,
+)
 from lstosa_luigi.observation.runs import (
     DATA,
-    DRS4,
-    PEDCALIB,
+    DatedRun,
     Run,
     RunSummary,
     read_run_summary,
@@ -49,19 +57,25 @@ class Night:
         Places of the night.
     summary : RunSummary
         Its runs, as the operators decided to see them.
-    sources : dict of int to Source
-        The source of each run that the catalogue has.
     observed : RunSummary
         Its runs, as the run summary lists them.
     decisions : Decisions
         What the operators decided.
+    max_days_back : int
+        How many nights before this one a calibration run may be of.
     """
 
     layout: Layout
     summary: RunSummary
-    sources: dict[int, Source]
     observed: RunSummary
     decisions: Decisions = NONE
+    max_days_back: int = 0
+
+    @functools.cached_property
+    def sources(self) -> dict[int, Source]:
+        """What each run was taken on, as far as the catalogue says; calibration needs none."""
+        path = self.layout.run_catalog()
+        return read_run_catalog(path) if path.exists() else {}
 
     @property
     def data_runs(self) -> tuple[Run, ...]:
@@ -80,72 +94,179 @@ class Night:
         )
 
     @property
-    def drs4_run(self) -> Choice[int]:
+    def drs4_run(self) -> Choice[DatedRun]:
         """DRS4 run that the night is calibrated with."""
-        return self._run_of(DRS4, What.DRS4)
+        return self._run_of(What.DRS4)
 
     @property
-    def pedcalib_run(self) -> Choice[int]:
+    def pedcalib_run(self) -> Choice[DatedRun]:
         """PEDCALIB run that the night is calibrated with."""
-        return self._run_of(PEDCALIB, What.PEDCALIB)
+        return self._run_of(What.PEDCALIB)
 
-    def _run_of(self, run_type: str, what: What) -> Choice[int]:
-        chosen = calibration.choose_run(self.summary, run_type, self.layout.date.isoformat())
-        forced = self.decisions.forced(what)
-        if forced is None:
-            return chosen
-        if int(forced.value) not in chosen.candidates:
-            reason = f"{forced.source}, but run {int(forced.value):05d} is no {run_type} run"
+    def _run_of(self, what: What) -> Choice[DatedRun]:
+        run_type, decision = FORCED_RUNS[what], self.decisions.forced(what)
+        if decision is None:
+            return calibration.choose_run(self._last_nights(), run_type)
+        number = int(decision.value)
+        for date, summary in self._last_nights():
+            if summary is None or all(run.number != number for run in summary.runs):
+                continue
+            forced = Forced(DatedRun(date, number), decision.source)
+            chosen = calibration.choose_run([(date, summary)], run_type, forced)
+            if forced.value in chosen.candidates:
+                return chosen
+            reason = f"{chosen.reason}, but run {forced.value} is no {run_type} run"
             return Choice(None, reason, chosen.candidates)
-        return Choice(int(forced.value), forced.source, chosen.candidates)
+        reason = f"forced by {decision.source}, but run {number:05d} is in no run summary"
+        return Choice(None, f"{reason} back to {self._last_date}")
+
+    @property
+    def baseline_run(self) -> Choice[DatedRun]:
+        """DRS4 run that the PEDCALIB run is analysed with: the one of its own night.
+
+        So one file has one content, whichever night asks for it first. lstosa takes the DRS4 run
+        of the night that asks; here that is done only if the other night cannot have any.
+        """
+        pedcalib = self.pedcalib_run.value
+        own = None if pedcalib is None else self.of(pedcalib.date)
+        if own is None or own.drs4_run.value is None:
+            return self.drs4_run
+        return own.drs4_run
+
+    def time_calibration_of(self, run: int) -> Choice[Path]:
+        """Return the time calibration of a PEDCALIB run, or the one that was forced."""
+        files, decision = self._time_calibrations, self.decisions.forced(What.TIME_CALIBRATION)
+        if decision is None:
+            return calibration.choose_time_calibration(files, run)
+        name = f".Run{int(decision.value):05d}."
+        named = [file for file in files if name in file.name]
+        if not named:
+            reason = f"no time calibration of run {int(decision.value):05d}, as forced by"
+            return Choice(None, f"{reason} {decision.source}", files)
+        forced = Forced(named[-1], decision.source)
+        return calibration.choose_time_calibration(files, run, forced)
+
+    @property
+    def time_calibration(self) -> Choice[Path]:
+        """Time calibration of the PEDCALIB run that the night is calibrated with."""
+        run = self.pedcalib_run
+        if run.value is None:
+            return Choice(None, run.reason)
+        return self.time_calibration_of(run.value.number)
 
     @functools.cached_property
-    def time_calibration(self) -> Choice[Path]:
-        """Time calibration of the PEDCALIB run."""
-        forced = self.decisions.forced(What.TIME_CALIBRATION)
-        if forced is not None:
-            return self._forced_time_calibration(int(forced.value), forced.source)
-        run = self.pedcalib_run.value
-        if run is None:
-            return Choice(None, self.pedcalib_run.reason)
-        return calibration.choose_time_calibration(self.layout.time_calibrations(), run)
-
-    def _forced_time_calibration(self, run: int, source: str) -> Choice[Path]:
-        candidates = tuple(self.layout.time_calibrations())
-        named = [file for file in candidates if f".Run{run:05d}." in file.name]
-        if not named:
-            reason = f"no time calibration of run {run:05d}, as forced by {source}"
-            return Choice(None, reason, candidates)
-        return Choice(named[-1], source, candidates)
+    def _time_calibrations(self) -> tuple[Path, ...]:
+        return tuple(self.layout.time_calibrations())
 
     @functools.cached_property
     def systematics(self) -> Choice[Path]:
         """F-factor systematics of the night."""
         return calibration.choose_systematics(self.layout.systematics(), self.layout.flat_date)
 
+    def of(self, date: datetime.date) -> Night | None:
+        """Return another night as this one is known; None while it has no run summary."""
+        if date == self.layout.date:
+            return self
+        return read_night(self.layout.of(date), self.max_days_back)
 
-def read_night(layout: Layout) -> Night | None:
+    def find_run(self, number: int) -> Choice[DatedRun]:
+        """Return a run with the night it was taken in, this one or one of those before it."""
+        return calibration.find_run(self._last_nights(), number)
+
+    def unlisted_night(self) -> datetime.date | None:
+        """Return a night that has to be listed before the calibration can be chosen.
+
+        Like lstosa, make the run summary of an earlier night if its raw data are there.
+        """
+        for what in FORCED_RUNS:
+            for date, summary in self._searched(what):
+                if summary is None and self.layout.of(date).has_raw_data():
+                    return date
+        lender = self._lender()
+        return None if lender is None else lender.unlisted_night()
+
+    @property
+    def related(self) -> Decisions:
+        """Decisions that the products of the night depend on, its own last.
+
+        Those of other nights are those about the calibration, of each night that a run is, or but
+        for them would be, borrowed from.
+        """
+        lent: list[Decision] = []
+        for date in sorted(self._lending_nights() - {self.layout.date}):
+            layout = self.layout.of(date)
+            observed, decisions = _observed(layout), decisions_of(layout)
+            if observed is not None:
+                lent += decisions.about_calibration(observed, str(date))
+        return Decisions((*lent, *self.decisions.all)) if lent else self.decisions
+
+    def earlier(self) -> Iterator[RunSummary]:
+        """Yield the runs of the nights that a calibration run may be borrowed from."""
+        return (s for d, s in self._last_nights() if s is not None and d != self.layout.date)
+
+    def _lender(self) -> Night | None:
+        """Return the night that the PEDCALIB run is borrowed from; None if it is not borrowed."""
+        pedcalib = self.pedcalib_run.value
+        if pedcalib is None or pedcalib.date == self.layout.date:
+            return None
+        return self.of(pedcalib.date)
+
+    def _lending_nights(self) -> set[datetime.date]:
+        """Return the nights that decide what this one is calibrated with."""
+        dates = {date for what in FORCED_RUNS for date, _ in self._searched(what)}
+        chosen = (self.drs4_run.value, self.pedcalib_run.value)
+        dates |= {run.date for run in chosen if run is not None}
+        lender = self._lender()
+        return dates if lender is None else dates | lender._lending_nights()
+
+    def _searched(self, what: What) -> Iterator[tuple[datetime.date, RunSummary | None]]:
+        """Yield the nights that a calibration run is looked for in; none if it is forced."""
+        if self.decisions.forced(what) is not None:
+            return
+        for date, summary in self._last_nights():
+            yield date, summary
+            if summary is not None and summary.of_type(FORCED_RUNS[what]):
+                return
+
+    @property
+    def _last_date(self) -> datetime.date:
+        return self.layout.date - datetime.timedelta(self.max_days_back)
+
+    def _last_nights(self) -> Iterator[tuple[datetime.date, RunSummary | None]]:
+        yield self.layout.date, self.summary
+        for days in range(1, self.max_days_back + 1):
+            date = self.layout.date - datetime.timedelta(days)
+            yield date, _decided_summary(self.layout.of(date))
+
+
+def read_night(layout: Layout, max_days_back: int = 0) -> Night | None:
     """Return the night, or None while it has no run summary.
+
+    Parameters
+    ----------
+    layout : Layout
+        Places of the night.
+    max_days_back : int
+        How many nights before this one a calibration run may be of.
 
     Raises
     ------
     InputError
-        If the run summary, the run catalogue or the file of decisions is damaged.
+        If the run summary or the file of decisions is damaged; the run catalogue is read once its
+        sources are asked for.
     """
     summary = _state(layout.run_summary())
     if summary is None:
         return None
-    return _read_night(layout, summary, _state(layout.run_catalog()), _state(layout.decisions()))
+    states = (summary, _state(layout.run_catalog()), _state(layout.decisions()))
+    return _read_night(layout, max_days_back, states)
 
 
 @functools.lru_cache(maxsize=32)
-def _read_night(
-    layout: Layout, _summary: FileState, catalog: FileState, _decisions: FileState
-) -> Night:
-    sources = {} if catalog is None else read_run_catalog(layout.run_catalog())
+def _read_night(layout: Layout, max_days_back: int, _states: tuple[FileState, ...]) -> Night:
     observed, decisions = read_run_summary(layout.run_summary()), decisions_of(layout)
     summary = decisions.apply(observed, str(layout.decisions()))
-    return Night(layout, summary, sources, observed, decisions)
+    return Night(layout, summary, observed, decisions, max_days_back)
 
 
 def decisions_of(layout: Layout) -> Decisions:
@@ -167,6 +288,26 @@ def _read_decisions(path: Path, _state: FileState) -> Decisions:
     except ValueError as error:
         raise InputError(f"{path}: cannot be read as operators' decisions ({error}).") from error
     return parse_decisions(text, str(path))
+
+
+def _decided_summary(layout: Layout) -> RunSummary | None:
+    """Return the runs of a night as it was decided to see them; None if there is no summary."""
+    observed = _observed(layout)
+    return (
+        None if observed is None else decisions_of(layout).apply(observed, str(layout.decisions()))
+    )
+
+
+def _observed(layout: Layout) -> RunSummary | None:
+    """Return the runs of a night of which nothing else matters; None if there is no summary."""
+    path = layout.run_summary()
+    state = _state(path)
+    return None if state is None else _read_summary(path, state)
+
+
+@functools.lru_cache(maxsize=32)
+def _read_summary(path: Path, _state: FileState) -> RunSummary:
+    return read_run_summary(path)
 
 
 def _state(path: Path) -> FileState:
@@ -249,7 +390,7 @@ def cleaning_of(layout: Layout, settings: Settings, run: int) -> Choice[Cleaning
         beside = config.with_name(f"log_find_tailcuts_{config.stem.rpartition('_')[2]}.log")
         log = beside if beside.exists() else log
         rate = cleaning.parse_nsb_rate(log.read_text(), str(log)) if log.exists() else 0.0
-        dl1_prod, reason = "", forced.source
+        dl1_prod, reason = "", f"forced by {forced.source}"
     elif options.apply_standard_dl1b_config:
         config = Path(options.dl1b_config)
         # lstosa wants the log of the tailcuts finder even then; without it the night counts as dark
@@ -281,11 +422,15 @@ def known_cleaning(layout: Layout, settings: Settings, run: int) -> Cleaning:
 
 
 def forced_model_of(night: Night, run: int) -> Choice[str] | None:
-    """Return the random forests that the operators chose for a run; None if they chose none."""
-    forced = night.decisions.forced(What.RF_MODEL, run)
-    if forced is None:
+    """Return the random forests that the operators chose for a run; None if they chose none.
+
+    They hold whether or not the cleaning and the source of the run are known.
+    """
+    decision = night.decisions.forced(What.RF_MODEL, run)
+    if decision is None:
         return None
-    return Choice(forced.value, forced.source, tuple(sorted(available_models(night.layout))))
+    forced = Forced(decision.value, decision.source)
+    return forced.choice(tuple(sorted(available_models(night.layout))))
 
 
 def model_of(night: Night, settings: Settings, run: int, found: Cleaning) -> Choice[str]:

@@ -9,6 +9,7 @@ __all__ = [
     "IGNORED_TYPES",
     "PEDCALIB",
     "TYPES",
+    "DatedRun",
     "Run",
     "RunSummary",
     "read_run_summary",
@@ -16,9 +17,11 @@ __all__ = [
 
 import collections
 import dataclasses
+import datetime
 from pathlib import Path
 
 from lstosa_luigi.errors import InputError
+from lstosa_luigi.observation.tables import read_table
 
 DRS4 = "DRS4"
 PEDCALIB = "PEDCALIB"
@@ -60,6 +63,18 @@ class Run:
         return tuple(n for n in range(self.n_subruns) if n not in self.discarded)
 
 
+@dataclasses.dataclass(frozen=True, order=True)
+class DatedRun:
+    """A run and the night it was taken in, which is where its products lie."""
+
+    date: datetime.date
+    number: int
+
+    def __str__(self) -> str:
+        """Return ``01804 of 2020-01-17``."""
+        return f"{self.number:05d} of {self.date}"
+
+
 @dataclasses.dataclass(frozen=True)
 class RunSummary:
     """The runs of a night in ascending order."""
@@ -97,26 +112,15 @@ def read_run_summary(path: Path) -> RunSummary:
     Raises
     ------
     InputError
-        If the table is damaged, lacks a column or lists a run twice.
+        If the table is damaged, lacks a column, lists a run twice or without subruns.
     """
-    from astropy.table import Table
-
-    try:
-        table = Table.read(path, format="ascii.ecsv")
-    except Exception as error:
-        raise InputError(
-            f"{path}: cannot be read as a run summary ({error}). "
-            "Remove it to have it made again from the raw data."
-        ) from error
-    missing = [column for column in COLUMNS if column not in table.colnames]
-    if missing:
-        raise InputError(f"{path}: the run summary has no column {', '.join(missing)}.")
-    if table[list(COLUMNS)].has_masked_values:
-        raise InputError(f"{path}: a run has an empty cell among {', '.join(COLUMNS)}. Fill it in.")
+    rows = read_table(
+        path, "run summary", COLUMNS, "Remove it to have it made again from the raw data."
+    )
     runs = sorted(
         (
             Run(int(row["run_id"]), str(row["run_type"]).strip(), int(row["n_subruns"]))
-            for row in table
+            for row in rows
         ),
         key=lambda run: run.number,
     )
@@ -125,4 +129,10 @@ def read_run_summary(path: Path) -> RunSummary:
         raise InputError(
             f"{path}: run {twice[0]:05d} is listed more than once. Correct the run summary."
         )
+    for run in runs:
+        if run.n_subruns < 1 and run.type not in IGNORED_TYPES:
+            raise InputError(
+                f"{path}: run {run.number:05d} has {run.n_subruns} subruns. Correct n_subruns, or "
+                "write EDATA as its run_type to leave the run out."
+            )
     return RunSummary(tuple(runs))

@@ -96,7 +96,8 @@ class NightTask(luigi.Task):
     @property
     def night(self) -> Night | None:
         """What is known of the night; None while it has no run summary."""
-        return read_night(self.layout)
+        options = config.load(str(self.prod_id)).calibration
+        return read_night(self.layout, options.max_days_back)
 
     def known_night(self) -> Night:
         """Return what is known of the night.
@@ -113,7 +114,11 @@ class NightTask(luigi.Task):
 
     def sibling(self, task: type[NightTask], **parameters: Any) -> Any:
         """Return another task of the same night and production."""
-        return task(date=self.date, telescope=self.telescope, prod_id=self.prod_id, **parameters)
+        return self.of_night(self.date, task, **parameters)
+
+    def of_night(self, date: datetime.date, task: type[NightTask], **parameters: Any) -> Any:
+        """Return a task of another night of the same production."""
+        return task(date=date, telescope=self.telescope, prod_id=self.prod_id, **parameters)
 
 
 class NightProduct(NightTask, SlurmTask):
@@ -178,8 +183,13 @@ class NightProduct(NightTask, SlurmTask):
             group=f"{self.telescope}-{self.layout.flat_date}-{self.prod_id}",
             resource_class=resource_class,
             priority=self.priority,
-            decided=tuple(decision.text for decision in decisions_of(self.layout).active),
+            decided=self._decided(),
         )
+
+    def _decided(self) -> tuple[str, ...]:
+        night = self.night
+        known = decisions_of(self.layout) if night is None else night.related
+        return tuple(decision.text for decision in known.active)
 
 
 class RunTask(NightTask):

@@ -11,10 +11,12 @@ from typing import Any, ClassVar
 import luigi
 
 from lstosa_luigi import commands
+from lstosa_luigi.execution.record import read_record
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
+from lstosa_luigi.observation.calibration import choose_filters
 from lstosa_luigi.observation.choice import Choice
 from lstosa_luigi.observation.night import Night
-from lstosa_luigi.products.base import External, NightProduct, RunTask
+from lstosa_luigi.products.base import External, NightParameter, NightProduct, RunTask
 from lstosa_luigi.products.raw import RunSummary
 
 BASE = "base"
@@ -23,17 +25,20 @@ BASE = "base"
 CAT_A = f"{BASE}/monitoring/PixelCalibration/Cat-A"
 """Where the onsite scripts write below their base (lstchain.onsite)."""
 
+FILTERS = "--filters="
+"""How a command line says which filter wheels to analyse for (lstosa_luigi.commands)."""
+
 MONITORING = ("calibration", "flatfield", "pedestal")
 """Tables of a charge calibration (lstchain.tools.lstchain_create_calibration_file)."""
 
 
-def staged_cat_a(night: Night) -> dict[str, Path]:
+def staged_cat_a(night: Night, time_calibration: Choice[Path]) -> dict[str, Path]:
     """Return the tree in which the onsite scripts find what was chosen, and nothing else."""
     layout = night.layout
     staged = {
         f"{BASE}/monitoring/RunSummary/{layout.run_summary().name}": layout.run_summary(),
     }
-    time, systematics = night.time_calibration.value, night.systematics.value
+    time, systematics = time_calibration.value, night.systematics.value
     if time is not None:
         staged[f"{CAT_A}/drs4_time_sampling_from_FF/{time.parents[1].name}/pro/{time.name}"] = time
     if systematics is not None:
@@ -70,15 +75,15 @@ class _FromTimeToTime(External):
         return f"No {self.words} for {self.date}: {reason} in {root}/*/pro."
 
 
-class TimeCalibration(_FromTimeToTime):
-    """Time calibration of the DRS4 chips."""
+class TimeCalibration(RunTask, _FromTimeToTime):
+    """Time calibration of the DRS4 chips, for a PEDCALIB run."""
 
     folder = "drs4_time_sampling_from_FF"
     words = "time calibration"
 
     def choice(self, night: Night) -> Choice[Path]:
         """Return the one not after the PEDCALIB run."""
-        return night.time_calibration
+        return night.time_calibration_of(self.run_id)
 
 
 class Systematics(_FromTimeToTime):
@@ -101,7 +106,7 @@ class Drs4Pedestal(RunTask, NightProduct):
 
     def output(self) -> dict[str, luigi.LocalTarget]:
         """Return the baseline; the plots come with enough events only."""
-        return self.targets({"baseline": self.layout.drs4_baseline(self.run_id)})
+        return self.targets({"baseline": self.layout.find_drs4_baseline(self.run_id)})
 
     def job(self) -> Job:
         """Run the onsite script on a base of its own."""
@@ -133,35 +138,55 @@ class ChargeCalibration(RunTask, NightProduct):
     """Conversion of charge to photo-electrons, of a PEDCALIB run (Cat-A)."""
 
     drs4_run = luigi.IntParameter(description="DRS4 run that the baseline is of")
+    drs4_date = NightParameter(description="night of that run; default: the date")
+
+    @classmethod
+    def get_param_values(cls, params: Any, args: Any, kwargs: Any) -> list[tuple[str, Any]]:
+        """Fill in the night of the DRS4 run, so that it stands in the identity of the task."""
+        if "date" in kwargs:
+            kwargs = {"drs4_date": kwargs["date"], **kwargs}
+        return super().get_param_values(params, args, kwargs)
 
     def requires(self) -> Any:
         """Need the baseline, the time calibration and the systematics."""
         return {
-            "baseline": self.sibling(Drs4Pedestal, run_id=self.drs4_run),
-            "time": self.sibling(TimeCalibration),
+            "summary": self.sibling(RunSummary),
+            "baseline": self.of_night(self.drs4_date, Drs4Pedestal, run_id=self.drs4_run),
+            "time": self.sibling(TimeCalibration, run_id=self.run_id),
             "systematics": self.sibling(Systematics),
         }
 
     def output(self) -> dict[str, luigi.LocalTarget]:
-        """Return the calibration and its check plots."""
+        """Return the calibration and its check plots; of another version, the calibration only."""
         filters = self.settings.lstchain.filters
-        return self.targets(
-            {
-                "calibration": self.layout.charge_calibration(self.run_id, filters),
-                "plot": self.layout.charge_calibration_plot(self.run_id, filters),
-            }
-        )
+        calibration = self.layout.find_charge_calibration(self.run_id, filters)
+        outputs = {"calibration": calibration}
+        plot = self.layout.charge_calibration_plot(self.run_id, filters)
+        if calibration.parent == plot.parents[1]:
+            outputs["plot"] = plot.with_name(f"{calibration.stem}.pdf")
+        return self.targets(outputs)
+
+    def filters(self) -> Choice[str]:
+        """Return the filter wheels to analyse the run for."""
+        last = read_record(self.layout.record(f"{self.unit}_{self.task_family}"))
+        has_failed = last is not None and last.state == "failed" and last.exit_code is not None
+        given = [w for w in last.argv if w.startswith(FILTERS)] if last and has_failed else []
+        failed_with = given[-1].removeprefix(FILTERS) if given else ""
+        return choose_filters(self.settings.lstchain.filters, failed_with)
 
     def job(self) -> Job:
         """Run the onsite script on a base that holds the chosen files only."""
-        layout, options = self.layout, self.settings.lstchain
-        calibration = layout.charge_calibration(self.run_id, options.filters)
-        plot = layout.charge_calibration_plot(self.run_id, options.filters)
-        log = layout.charge_calibration_log(self.run_id, options.filters)
+        layout, options, filters = self.layout, self.settings.lstchain, self.filters().value
+        assert filters is not None
+        night = self.known_night()
+        calibration = layout.charge_calibration(self.run_id, filters)
+        plot = layout.charge_calibration_plot(self.run_id, filters)
+        log = layout.charge_calibration_log(self.run_id, filters)
         made = f"{CAT_A}/calibration/{layout.flat_date}/{layout.version}"
-        baseline = layout.drs4_baseline(self.drs4_run)
-        staged = staged_cat_a(self.known_night())
-        staged[f"{CAT_A}/drs4_baseline/{layout.flat_date}/pro/{baseline.name}"] = baseline
+        of_drs4 = layout.of(self.drs4_date)
+        baseline = of_drs4.find_drs4_baseline(self.drs4_run)
+        staged = staged_cat_a(night, night.time_calibration_of(self.run_id))
+        staged[f"{CAT_A}/drs4_baseline/{of_drs4.flat_date}/pro/{baseline.name}"] = baseline
         return self.make_job(
             commands.charge_calibration(
                 options.charge_calibration,
@@ -169,7 +194,7 @@ class ChargeCalibration(RunTask, NightProduct):
                 self.run_id,
                 f"{SCRATCH}/{BASE}",
                 str(layout.r0_root()),
-                options.filters,
+                filters,
                 options.use_ff_heuristic_id,
             ),
             [

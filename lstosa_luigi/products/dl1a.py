@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["DL1A", "calibration_of"]
+__all__ = ["DL1A", "calibration_of", "drs4_pedestal_of"]
 
 from typing import Any
 
@@ -11,9 +11,14 @@ import luigi
 from lstosa_luigi import commands
 from lstosa_luigi.errors import InputError
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
-from lstosa_luigi.observation.runs import DRS4, PEDCALIB
+from lstosa_luigi.observation.runs import DRS4, PEDCALIB, DatedRun
 from lstosa_luigi.products.base import NightProduct, NightTask, SubrunTask
-from lstosa_luigi.products.calibration import ChargeCalibration, Systematics, TimeCalibration
+from lstosa_luigi.products.calibration import (
+    ChargeCalibration,
+    Drs4Pedestal,
+    Systematics,
+    TimeCalibration,
+)
 from lstosa_luigi.products.raw import CalibrationRun, DriveLog, RunSummary
 
 PARAMETERS = "/dl1/event/telescope/parameters/LST_LSTCam"
@@ -26,19 +31,31 @@ def calibration_of(task: NightTask) -> list[luigi.Task]:
     night = task.night
     if night is None:
         return [task.sibling(RunSummary)]
+    unlisted = night.unlisted_night()
+    if unlisted is not None:
+        return [task.of_night(unlisted, RunSummary)]
     drs4, pedcalib = night.drs4_run.value, night.pedcalib_run.value
-    missing = [
-        task.sibling(CalibrationRun, run_type=run_type)
-        for run_type, run in ((DRS4, drs4), (PEDCALIB, pedcalib))
-        if run is None
-    ]
-    if missing:
-        return missing
+    baseline = night.baseline_run.value
+    if drs4 is None or pedcalib is None or baseline is None:
+        runs = ((DRS4, drs4), (PEDCALIB, pedcalib))
+        return [task.sibling(CalibrationRun, run_type=kind) for kind, run in runs if run is None]
     return [
-        task.sibling(ChargeCalibration, run_id=pedcalib, drs4_run=drs4),
-        task.sibling(TimeCalibration),
+        drs4_pedestal_of(task, drs4),
+        task.of_night(
+            pedcalib.date,
+            ChargeCalibration,
+            run_id=pedcalib.number,
+            drs4_run=baseline.number,
+            drs4_date=baseline.date,
+        ),
+        task.sibling(TimeCalibration, run_id=pedcalib.number),
         task.sibling(Systematics),
     ]
+
+
+def drs4_pedestal_of(task: NightTask, run: DatedRun) -> luigi.Task:
+    """Return the baseline of a DRS4 run, which lies where those of its own night do."""
+    return task.of_night(run.date, Drs4Pedestal, run_id=run.number)
 
 
 class DL1A(SubrunTask, NightProduct):
@@ -68,8 +85,10 @@ class DL1A(SubrunTask, NightProduct):
         streams = layout.r0_streams(self.run_id, self.number)
         found = layout.pedestal_ids(self.run_id, self.number)
         pedestal_ids = str(found) if found.exists() else ""
-        baseline = layout.drs4_baseline(drs4)
-        calibration = layout.charge_calibration(pedcalib, options.filters)
+        baseline = layout.of(drs4.date).find_drs4_baseline(drs4.number)
+        calibration = layout.of(pedcalib.date).find_charge_calibration(
+            pedcalib.number, options.filters
+        )
         dl1a = layout.dl1a(self.run_id, self.number)
         muons = layout.muons(self.run_id, self.number)
         interleaved = layout.interleaved(self.run_id, self.number)

@@ -68,10 +68,11 @@ class CatBCalibration(_OfAllSubruns):
     def job(self) -> Job:
         """Run the onsite script on a base that holds the chosen files only."""
         layout, options, night = self.layout, self.settings.lstchain, self.known_night()
-        drs4, pedcalib = night.drs4_run.value, night.pedcalib_run.value
-        if pedcalib is None or drs4 is None:
+        pedcalib = night.pedcalib_run.value
+        if pedcalib is None:
             raise InputError(f"Run {self.run_id:05d}: the night has no calibration.")
-        calibration = layout.charge_calibration(pedcalib, options.filters)
+        of_pedcalib = layout.of(pedcalib.date)
+        calibration = of_pedcalib.find_charge_calibration(pedcalib.number, options.filters)
         product = layout.cat_b_calibration(self.run_id, options.filters)
         log = layout.cat_b_log(self.run_id, options.filters)
         plot = layout.cat_b_plot(self.run_id, options.filters)
@@ -80,8 +81,8 @@ class CatBCalibration(_OfAllSubruns):
             layout.interleaved(self.run_id, subrun)
             for subrun in night.summary.run(self.run_id).subruns
         ]
-        staged = staged_cat_a(night)
-        staged[f"{CAT_A}/calibration/{layout.flat_date}/pro/{calibration.name}"] = calibration
+        staged = staged_cat_a(night, night.time_calibration)
+        staged[f"{CAT_A}/calibration/{of_pedcalib.flat_date}/pro/{calibration.name}"] = calibration
         staged.update({f"in/interleaved/{file.name}": file for file in files})
         return self.make_job(
             commands.catb_calibration(
@@ -90,7 +91,7 @@ class CatBCalibration(_OfAllSubruns):
                 f"{SCRATCH}/{BASE}",
                 str(layout.r0_root()),
                 options.filters,
-                pedcalib,
+                pedcalib.number,
                 f"{SCRATCH}/in",
             ),
             [

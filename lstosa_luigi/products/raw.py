@@ -18,6 +18,9 @@ import luigi
 
 from lstosa_luigi import commands
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
+from lstosa_luigi.observation.choice import Choice
+from lstosa_luigi.observation.decisions import What
+from lstosa_luigi.observation.runs import DRS4, DatedRun
 from lstosa_luigi.products.base import External, NightProduct, RunTask, SubrunTask
 
 
@@ -26,8 +29,7 @@ class RawData(External):
 
     def complete(self) -> bool:
         """Whether there is any raw file."""
-        night = self.layout.r0_root() / self.layout.flat_date
-        return any(night.glob(f"{self.layout.prefix}.1.Run?????.????.fits.fz"))
+        return self.layout.has_raw_data()
 
     def hint(self) -> str:
         """Say where raw data are looked for."""
@@ -74,20 +76,28 @@ class RunCatalogEntry(External):
 
 
 class CalibrationRun(External):
-    """A run of the night that the calibration is made of."""
+    """A run that the calibration of the night is made of, of the night or of one before it."""
 
     run_type = luigi.Parameter(description="DRS4 or PEDCALIB")
 
+    def _choice(self) -> Choice[DatedRun]:
+        night = self.known_night()
+        return night.drs4_run if self.run_type == DRS4 else night.pedcalib_run
+
     def complete(self) -> bool:
-        """Whether the night has such a run."""
-        night = self.night
-        return night is not None and bool(night.summary.of_type(str(self.run_type)))
+        """Whether there is such a run."""
+        return self.night is not None and self._choice().value is not None
 
     def hint(self) -> str:
-        """Say which run is missing."""
+        """Say which run is missing, where it was looked for, and what can be done."""
+        night, reason = self.night, "" if self.night is None else self._choice().reason
+        if night is not None and night.decisions.forced(What[str(self.run_type)]) is not None:
+            return f"No {self.run_type} run for {self.date}: {reason}. Undo that, or decide anew."
+        told = reason.partition(str(self.date))[2]
         return (
-            f"No {self.run_type} run on {self.date} ({self.layout.run_summary()}): the data "
-            "cannot be calibrated."
+            f"No {self.run_type} run on {self.date} ({self.layout.run_summary()}){told}: the data "
+            "cannot be calibrated. Correct the type of a run there, or set [calibration] "
+            "max_days_back to look further back."
         )
 
 

@@ -49,13 +49,14 @@ def test_job_ends_with_0_when_its_product_is_there(make_job):
 def test_failed_job_ends_with_1_and_says_why(make_job):
     code, out, errors = run(make_job("exit 3"))
     assert (code, errors) == (1, "")
-    assert json.loads(out) == {"cause": "exit code 3", "was_executed": True}
+    assert json.loads(out) == {"cause": "exit code 3", "was_executed": True, "may_pass": True}
 
 
 def test_job_without_its_input_says_that_nothing_was_executed(make_job):
     code, out, _ = run(make_job("exit 3", inputs=("/no/such",)))
     assert code == 1
-    assert json.loads(out) == {"cause": "input /no/such is missing", "was_executed": False}
+    told = {"cause": "input /no/such is missing", "was_executed": False, "may_pass": False}
+    assert json.loads(out) == told
 
 
 def test_cancelled_job_ends_with_143_and_leaves_nothing(make_job, make_gate):

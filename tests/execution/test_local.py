@@ -13,8 +13,8 @@ from tests.execution.conftest import PATIENCE_S, ends
 def make_backend():
     backends = []
 
-    def make(slots):
-        backends.append(LocalBackend(slots))
+    def make(slots, **options):
+        backends.append(LocalBackend(slots, **options))
         return backends[-1]
 
     yield make
@@ -153,3 +153,39 @@ def test_job_of_the_highest_priority_is_started_first(make_backend, make_job):
     while len(ended) < len(jobs):
         ended += outcomes(backend, 1)
     assert ended == ["job_2", "job_3", "job_0", "job_1"]
+
+
+def test_what_may_pass_by_itself_is_tried_again(make_backend, make_job, tmp_path):
+    backend = make_backend(1, max_tries=3, delay=0.2)
+    script = f"[ -e {tmp_path}/twice ] && echo > out.txt; [ -e {tmp_path}/once ] && "
+    script += f"touch {tmp_path}/twice; touch {tmp_path}/once; [ -e out.txt ]"
+    assert only(backend, make_job(script)).done
+    assert [note.text for note in backend.notes()] == [
+        "Run01807.0003 DL1A: exit code 1; again in 0 s, try 2 of 3",
+        "Run01807.0003 DL1A: exit code 1; again in 0 s, try 3 of 3",
+    ]
+
+
+def test_tries_come_to_an_end_and_a_new_submission_begins_anew(make_backend, make_job, tmp_path):
+    backend = make_backend(1, max_tries=2)
+    job = make_job(f"echo >> {tmp_path}/count; exit 1")
+    for times in (2, 4):
+        assert not only(backend, job).done
+        assert len((tmp_path / "count").read_text()) == times
+
+
+def test_what_would_only_fail_again_is_tried_once(make_backend, make_job):
+    backend = make_backend(1, max_tries=3, delay=60)
+    assert only(backend, make_job("exit 1", inputs=("/no/such",))).cause.endswith("is missing")
+    assert backend.notes() == []
+
+
+def test_a_job_that_waits_for_its_next_try_is_cancelled_too(make_backend, make_job):
+    backend = make_backend(1, max_tries=3, delay=0.1)
+    backend.submit([make_job("exit 1")])
+    while not backend.notes():
+        assert backend.poll() == []
+    backend.cancel()
+    time.sleep(0.2)
+    assert backend.poll() == []
+    assert backend.running() == []

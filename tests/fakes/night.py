@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import copy
 import dataclasses
 import gzip
 import json
@@ -165,6 +166,13 @@ class FakeNight:
                 rows=rows,
             )
         )
+
+    def add_night(self, date: str, runs: tuple[tuple[int, str, int], ...]) -> "FakeNight":
+        """Write raw data of another night below the same base, and return that night."""
+        other = copy.copy(self)
+        other.date, other.runs = date, runs
+        other.write_raw_data()
+        return other
 
     def write_auxiliary(self) -> None:
         monitoring = self.base / "monitoring"
@@ -333,7 +341,8 @@ class FakeNight:
         for name in self.products():
             path = self.base / name
             last = re.search(r"\.(h5|json|ecsv|fits\.gz)$|muons.*\d{5}\.fits$|cls_gh\.sav$", name)
-            if last and not path.is_symlink() and not re.search("interleaved|hdu-index", name):
+            is_other = path.is_symlink() or re.search(r"interleaved|hdu-index|/\.scratch/", name)
+            if last and not is_other:
                 found[name] = (path.stat().st_ino, path.stat().st_mtime_ns)
         return found
 

@@ -112,7 +112,8 @@ def drs4(o: dict[str, str]) -> list[Path]:
 def charge(o: dict[str, str]) -> list[Path]:
     cat_a = Path(o["b"]) / "monitoring/PixelCalibration/Cat-A"
     night = night_of(o)
-    need(str(cat_a / "drs4_baseline" / night / f"pro/drs4_pedestal.Run{int(o['p']):05d}.0000.h5"))
+    (baseline,) = cat_a.glob(f"drs4_baseline/*/pro/drs4_pedestal.Run{int(o['p']):05d}.0000.h5")
+    need(str(baseline))
     name = f"calibration_filters_{o['filters']}.Run{int(o['r']):05d}.0000"
     root = cat_a / "calibration" / night / version()
     return [put(root / f"log/{name}.pdf"), put(root / f"{name}.h5")]

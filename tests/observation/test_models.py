@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstosa_luigi.observation.models import choose_model, declination_of, nsb_level_of
+from lstosa_luigi.observation.choice import Forced
+from lstosa_luigi.observation.models import (
+    choose_declination,
+    choose_model,
+    declination_of,
+    nsb_level_of,
+)
 
 PROD = "20240918_v0.10.12_allsky_"
 LINES = (
@@ -31,8 +37,9 @@ def test_run_1807_of_lstosa_gets_the_nearest_level_that_exists():
     choice = choose_model(LSTOSA, PROD, 8, 0.2221, 22.08)
     assert choice.value == f"{PROD}nsb_tuning_0.14/dec_2276"
     assert choice.reason == (
-        "NSB rate 0.222 p.e./ns and picture threshold 8 ask for level 0.22, nearest there is "
-        "0.14; declination 22.08 deg asks for the line at 22.76 deg"
+        "NSB rate 0.222 p.e./ns (above all that is simulated for it) and picture threshold 8 ask "
+        "for level 0.22, of 0.00, 0.07, 0.14, 0.22; nearest there is 0.14, of 0.14; declination "
+        "22.08 deg asks for the line at 22.76 deg, of 22.76, 48.22"
     )
     assert choice.candidates == tuple(LSTOSA)
 
@@ -67,7 +74,24 @@ def test_level_of_an_unknown_cleaning_is_the_nearest_of_all():
 
 
 def test_negative_rate_counts_as_dark_where_lstosa_gives_up():
-    assert chosen(ALL, nsb_rate=-0.05).startswith(f"{PROD}nsb_tuning_0.00/")
+    choice = choose_model(ALL, PROD, 8, -0.05, 22.0)
+    assert choice.value.startswith(f"{PROD}nsb_tuning_0.00/")
+    assert "NSB rate -0.050 p.e./ns (less than none: counted as none) and pict" in choice.reason
+
+
+def test_rate_beyond_all_levels_gets_the_highest_and_the_reason_says_so():
+    choice = choose_model(ALL, PROD, 18, 7.5, 22.0)
+    assert choice.value.startswith(f"{PROD}nsb_tuning_2.34/")
+    assert choice.reason.startswith(
+        "NSB rate 7.500 p.e./ns (above all that is simulated for it) and picture threshold 18 ask "
+        "for level 2.34, of 2.34; nearest there is 2.34, of 0.00, 0.07, 0.14, 0.22, 0.38, "
+    )
+
+
+def test_forced_models_are_taken_and_the_others_are_still_named():
+    choice = choose_model(ALL, PROD, 8, 0.1, 22.0, Forced("mine/dec_2276", "anna: new forests"))
+    assert (choice.value, choice.reason) == ("mine/dec_2276", "forced by anna: new forests")
+    assert set(choice.candidates) == set(ALL)
 
 
 @pytest.mark.parametrize(
@@ -94,6 +118,8 @@ def test_line_names_its_declination(line, declination):
         # between the two lines about the site's latitude (22.76 and 34.76): the nearest
         (22.76, "dec_2276"),
         (28.0, "dec_2276"),
+        (28.75, "dec_2276"),  # a little nearer to it than to 34.76
+        (28.77, "dec_3476"),
         (28.8, "dec_3476"),
         (34.0, "dec_3476"),
         # outside of them the nearest that culminates as high as the source
@@ -114,6 +140,40 @@ def test_line_is_the_nearest_that_culminates_high_enough(declination, line):
     assert chosen(ALL, declination_deg=declination).endswith(f"/{line}")
 
 
+@pytest.mark.parametrize(
+    ("lines", "declination", "line", "reason"),
+    [
+        # as near to two lines: the southern one, whatever the order
+        ((20.0, 30.0), 25.0, 20.0, "of 20.00, 30.00"),
+        ((30.0, 20.0), 25.0, 20.0, "of 20.00, 30.00"),
+        ((20.0, 30.0), 25.01, 30.0, "of 20.00, 30.00"),
+        # on a line next to the site, and just beyond
+        ((9.31, 22.76, 34.76), 22.76, 22.76, "of 9.31, 22.76, 34.76"),
+        ((9.31, 22.76, 34.76), 22.75, 22.76, "of 9.31, 22.76, 34.76"),
+        (
+            (9.31, 22.76, 34.76),
+            13.0,
+            22.76,
+            "of 9.31, 22.76, 34.76, since 9.31 culminates lower than the source",
+        ),
+        # south and north of all lines: the last
+        ((-18.02, 22.76, 34.76), -29.0, -18.02, "of -18.02, 22.76, 34.76"),
+        ((22.76, 34.76, 66.76), 85.0, 66.76, "of 22.76, 34.76, 66.76"),
+        # none culminates as high
+        ((-4.13, 9.31), 22.0, 9.31, "of -4.13, 9.31, though none culminates as high as the source"),
+        ((66.76,), 22.0, 66.76, "of 66.76, though none culminates as high as the source"),
+    ],
+)
+def test_reason_of_the_line_names_all_lines_and_those_that_were_passed_over(
+    lines, declination, line, reason
+):
+    choice = choose_declination(lines, declination)
+    assert choice.value == line
+    assert choice.candidates == tuple(sorted(lines))
+    said = f"declination {declination:.2f} deg asks for the line at {line:.2f} deg, {reason}"
+    assert choice.reason == said
+
+
 def test_only_line_there_is_is_taken_even_if_it_culminates_lower():
     assert chosen([f"{PROD}nsb_tuning_0.14/dec_6676"]) == f"{PROD}nsb_tuning_0.14/dec_6676"
 
@@ -131,7 +191,8 @@ def test_only_line_there_is_is_taken_even_if_it_culminates_lower():
 def test_without_models_of_the_production_there_is_no_choice(available):
     choice = choose_model(available, PROD, 8, 0.2, 22.0)
     assert choice.value is None
-    assert choice.reason == f"no random forests named {PROD}nsb_tuning_*/dec_*"
+    others = " (there are " + available[0].partition("/")[0] + ")" if available else ""
+    assert choice.reason == f"no random forests named {PROD}nsb_tuning_*/dec_*{others}"
 
 
 @given(

@@ -1,6 +1,7 @@
 """What is known of a night: what its files say of runs, sources, calibration and cleaning."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -8,7 +9,8 @@ from lstosa_luigi import config
 from lstosa_luigi.errors import InputError
 from lstosa_luigi.observation.choice import Choice
 from lstosa_luigi.observation.night import certain_model, cleaning_of, model_of, read_night
-from tests.configuration import layout_below, load
+from lstosa_luigi.observation.runs import DatedRun
+from tests.configuration import NIGHT, layout_below, load
 from tests.observation.tables import RUNS, catalog_text, summary_text
 
 MODEL = "20240918_v0.10.12_allsky_nsb_tuning_0.14/dec_2276"
@@ -53,7 +55,8 @@ def test_night_is_not_known_before_its_run_summary(layout):
 def test_night_is_calibrated_as_lstosa_does(layout):
     night = read_night(layout)
     assert [run.number for run in night.data_runs] == [1807, 1808]
-    assert (night.drs4_run.value, night.pedcalib_run.value) == (1804, 1809)
+    assert night.drs4_run.value == night.baseline_run.value == DatedRun(NIGHT, 1804)
+    assert night.pedcalib_run.value == DatedRun(NIGHT, 1809)
     assert night.time_calibration.value.name == "time_calibration.Run01625.0000.h5"
     assert night.systematics.value.name == "ffactor_systematics_20200725.h5"
     assert {run: source.name for run, source in night.sources.items()} == {
@@ -66,6 +69,99 @@ def test_without_pedcalib_run_there_is_no_time_calibration_and_the_reason_is_tol
     write(layout.run_summary(), summary_text([row for row in RUNS if row[2] != "PEDCALIB"]))
     choice = read_night(layout).time_calibration
     assert (choice.value, choice.reason) == (None, "no PEDCALIB run on 2020-01-17")
+
+
+# --- calibration runs of nights before -----------------------------------------------------------
+
+
+def write_summaries(layout, *nights):
+    """Write run summaries of the night and those before; None for a night without one."""
+    for back, rows in enumerate(nights):
+        path = layout.of(NIGHT - timedelta(back)).run_summary()
+        path.unlink(missing_ok=True)
+        if rows is not None:
+            write(path, summary_text(rows))
+
+
+DRS4_1 = (1801, 1, "DRS4")
+DRS4_2 = (1802, 1, "DRS4")
+PEDCALIB = (1806, 1, "PEDCALIB")
+DATA = (1807, 11, "DATA")
+
+
+def test_runs_are_borrowed_from_the_nearest_earlier_night(layout):
+    write_summaries(layout, [DATA], [DRS4_2], [DRS4_1, PEDCALIB])
+    night = read_night(layout, max_days_back=4)
+    assert night.drs4_run.value == DatedRun(NIGHT - timedelta(1), 1802)
+    assert night.pedcalib_run.value == DatedRun(NIGHT - timedelta(2), 1806)
+    assert night.time_calibration.value.name == "time_calibration.Run01625.0000.h5"
+
+
+@pytest.mark.parametrize(("back", "found"), [(3, False), (4, True), (5, True)])
+def test_no_run_is_borrowed_from_farther_back_than_allowed(layout, back, found):
+    write_summaries(layout, [DATA], [], None, [], [DRS4_1, PEDCALIB])
+    night = read_night(layout, max_days_back=back)
+    assert (night.drs4_run.value is not None) == found
+
+
+def test_nothing_for_five_nights_is_told_with_the_nights_that_were_searched(layout):
+    write_summaries(layout, [DATA], [], [], None, [], [DRS4_1, PEDCALIB])
+    assert read_night(layout, max_days_back=4).drs4_run.reason == (
+        "no DRS4 run on 2020-01-17, nor on the 4 nights before, back to 2020-01-13 (no run summary "
+        "of 2020-01-14)"
+    )
+
+
+def test_borrowed_pedcalib_run_is_analysed_with_the_drs4_run_of_its_own_night(layout):
+    write_summaries(layout, [DRS4_2, DATA], [DRS4_1, PEDCALIB])
+    night = read_night(layout, max_days_back=4)
+    assert night.drs4_run.value.number == 1802
+    assert night.baseline_run.value == DatedRun(NIGHT - timedelta(1), 1801)
+
+
+def test_pedcalib_run_of_a_night_without_any_drs4_run_is_analysed_with_that_of_the_data(layout):
+    write_summaries(layout, [DRS4_2, DATA], [PEDCALIB])
+    assert read_night(layout, max_days_back=4).baseline_run.value == DatedRun(NIGHT, 1802)
+
+
+def test_run_summary_that_comes_late_is_taken_into_account(layout):
+    write_summaries(layout, [DATA], None)
+    night = read_night(layout, max_days_back=4)
+    assert night.time_calibration.value is None
+    write_summaries(layout, [DATA], [DRS4_1, PEDCALIB])
+    assert night.drs4_run.value.number == 1801
+    assert night.time_calibration.value is not None
+
+
+def test_earlier_night_of_which_there_are_raw_data_is_to_be_listed_first(layout):
+    write_summaries(layout, [DATA, PEDCALIB], None, None, [DRS4_1])
+    night = read_night(layout, max_days_back=4)
+    assert night.unlisted_night() is None
+    before = layout.of(NIGHT - timedelta(2))
+    write(before.r0_file(1802, 0))
+    assert night.unlisted_night() == before.date
+    write(before.run_summary(), summary_text([DRS4_2]))
+    assert night.unlisted_night() is None
+
+
+def test_nights_before_need_not_be_listed_if_the_night_has_its_runs(layout):
+    write(layout.of(NIGHT - timedelta(1)).r0_file(1, 0))
+    assert read_night(layout, max_days_back=4).unlisted_night() is None
+
+
+def test_damaged_run_summary_of_an_earlier_night_is_named(layout):
+    write_summaries(layout, [DATA], [DRS4_1])
+    path = layout.of(NIGHT - timedelta(1)).run_summary()
+    write(path, path.read_text()[:-3])
+    with pytest.raises(InputError, match=r"RunSummary_20200116\.ecsv: cannot be read as a run sum"):
+        read_night(layout, max_days_back=4).drs4_run  # noqa: B018 - it is the reading
+
+
+def test_night_of_a_run_is_found_in_the_run_summaries(layout):
+    write_summaries(layout, [DATA], [DRS4_1])
+    night = read_night(layout, max_days_back=4)
+    assert night.find_run(1801).value == DatedRun(NIGHT - timedelta(1), 1801)
+    assert night.find_run(1200).value == DatedRun(NIGHT, 1200)
 
 
 def test_night_without_catalogue_has_no_sources(layout):
@@ -102,22 +198,28 @@ def test_changed_decisions_are_read_again(layout):
 def test_night_is_calibrated_with_the_runs_that_were_forced(layout):
     decide(layout, "what: drs4, value: 1803", "what: pedcalib, value: 1805")
     night = read_night(layout)
-    assert night.drs4_run == Choice(1803, "decision 1 of mara: seen", (1803, 1804))
-    assert night.pedcalib_run == Choice(1805, "decision 2 of mara: seen", (1805, 1806, 1809))
+    for number, choice, runs in (
+        (1, night.drs4_run, (1803, 1804)),
+        (2, night.pedcalib_run, (1805, 1806, 1809)),
+    ):
+        there = tuple(DatedRun(NIGHT, run) for run in runs)
+        assert choice == Choice(there[0], f"forced by decision {number} of mara: seen", there)
 
 
 def test_forced_run_that_is_of_another_type_by_now_is_not_replaced_by_another(layout):
     decide(layout, "what: drs4, value: 1805")
     choice = read_night(layout).drs4_run
     assert choice.value is None
-    assert choice.reason == "decision 1 of mara: seen, but run 01805 is no DRS4 run"
+    assert choice.reason == (
+        "forced by decision 1 of mara: seen, but run 01805 of 2020-01-17 is no DRS4 run"
+    )
 
 
 def test_time_calibration_is_the_one_that_was_forced(layout):
     decide(layout, "what: time-calibration, value: 4211")
     choice = read_night(layout).time_calibration
     assert choice.value.name == "time_calibration.Run04211.0000.h5"
-    assert (choice.reason, len(choice.candidates)) == ("decision 1 of mara: seen", 2)
+    assert (choice.reason, len(choice.candidates)) == ("forced by decision 1 of mara: seen", 2)
 
 
 def test_forced_time_calibration_that_is_gone_is_not_replaced_by_another(layout):
@@ -130,7 +232,7 @@ def test_forced_time_calibration_that_is_gone_is_not_replaced_by_another(layout)
 def test_run_is_cleaned_as_was_forced_and_as_dark_as_the_run_it_is_cleaned_like(layout):
     decide(layout, f"what: tailcuts, value: {layout.tailcuts_config(1807)}, run: 1808")
     choice = cleaning_of(layout, config.load(), 1808)
-    assert choice.reason == "decision 1 of mara: seen"
+    assert choice.reason == "forced by decision 1 of mara: seen"
     assert (choice.value.dl1_prod, choice.value.nsb_rate) == ("tailcut84", 0.2221)
 
 
@@ -147,7 +249,7 @@ def test_random_forests_are_those_that_were_forced_also_without_a_source(layout)
     layout.run_catalog().unlink()
     found = cleaning_of(layout, config.load(), 1807).value
     choice = model_of(read_night(layout), config.load(), 1808, found)
-    assert (choice.value, choice.reason) == (MODEL, "decision 1 of mara: seen")
+    assert (choice.value, choice.reason) == (MODEL, "forced by decision 1 of mara: seen")
 
 
 # --- cleaning and random forests -----------------------------------------------------------------

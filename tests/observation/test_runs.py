@@ -77,6 +77,16 @@ def test_run_listed_twice_is_named(read):
     assert message.endswith(": run 01807 is listed more than once. Correct the run summary.")
 
 
+@pytest.mark.parametrize("subruns", [0, -1])
+def test_run_without_subruns_is_named(read, subruns):
+    message = refused(read, summary_text([(1807, subruns, "DATA")]))
+    assert message.endswith(
+        f": run 01807 has {subruns} subruns. Correct n_subruns, or write EDATA as its run_type to "
+        "leave the run out."
+    )
+    assert read(summary_text([(1807, subruns, "EDATA")])).of_type(DATA) == ()
+
+
 @pytest.mark.parametrize("column", ["run_id", "n_subruns", "run_type"])
 def test_missing_column_is_named(read, column):
     message = refused(read, summary_text().replace(column, "other"))
@@ -101,10 +111,12 @@ FULL = summary_text()
         "run_id,n_subruns,run_type\n1807,11,DATA\n",
         FULL[: FULL.index("datatype") + 4],
         FULL[: FULL.index("1807,11") + 6],
+        FULL[: FULL.index("1807,11,DATA") + 11],
+        FULL[:-1],
         FULL.replace("1807,11,DATA", "1807,many,DATA"),
         FULL.replace("1807,11,DATA", "\0" * 12),
     ],
-    ids=["empty", "no header", "cut header", "cut row", "text", "zeros"],
+    ids=["empty", "no header", "cut header", "cut row", "cut type", "cut line", "text", "zeros"],
 )
 def test_damaged_table_is_to_be_made_again(read, text):
     message = refused(read, text)

@@ -100,8 +100,24 @@ def elements_of(slurm: Cluster, night: Submitter, product: str) -> list[str]:
     return [state for name, state in _rows(slurm, night) if f"-{product}-" in name]
 
 
+def is_submitted(slurm: Cluster, night: Submitter) -> bool:
+    """Whether the queue has jobs of a test."""
+    return bool(_names(slurm, f"{night.options['slurm']['prefix']}-"))
+
+
+def is_running(slurm: Cluster, night: Submitter, product: str) -> bool:
+    """Whether a product is being made."""
+    names = _names(slurm, f"{night.options['slurm']['prefix']}-", "-t", "R")
+    return any(f"-{product}-" in name for name in names)
+
+
+def _names(slurm: Cluster, start: str, *options: str) -> list[str]:
+    names = slurm.client("squeue", "-h", "-a", "-o", "%j", *options).splitlines()
+    return [name for name in names if name.startswith(start)]
+
+
 def _rows(slurm: Cluster, night: Submitter) -> list[tuple[str, str]]:
-    """Ask accounting, once it has caught up with what is over."""
+    """Ask accounting, once all is over and it has caught up."""
     prefix = night.options["slurm"]["prefix"]
     # without -D: what Slurm itself puts back into the queue was submitted once
     options = ("-X", "-n", "-P", "-S", "now-2hours", "-o", "JobID,State,JobName")
@@ -110,11 +126,12 @@ def _rows(slurm: Cluster, night: Submitter) -> list[tuple[str, str]]:
         lines = slurm.client("sacct", *options).splitlines()
         return [row for row in (line.split("|", 2) for line in lines) if row[2].startswith(prefix)]
 
-    if not slurm.client("squeue", "-h"):
-        wait_until(lambda: not any(re.match("RUN|PEND", row[1]) for row in ask()), 20)
-        before = None
-        while before != (before := len(ask())):
-            time.sleep(1)
+    wait_until(lambda: not _names(slurm, f"{prefix}-"), 60, "the end of the test's jobs")
+    wait_until(lambda: "DBD Agent queue size: 0" in slurm.client("sdiag"), 60, "accounting")
+    wait_until(lambda: not any(re.match("RUN|PEND", row[1]) for row in ask()), 60, "accounting")
+    before = None
+    while before != (before := len(ask())):
+        time.sleep(1)
     return [
         (re.sub(r"-[0-9a-f]{8}$", "", name) + "_" + job.partition("_")[2], state)
         for job, state, name in ask()

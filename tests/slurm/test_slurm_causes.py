@@ -197,3 +197,17 @@ def test_log_directory_that_cannot_be_written_is_told(slurm: Cluster, pieces: Ma
     assert code == 30, output
     assert "jobs/log" in output
     assert "Traceback" not in output
+
+
+def test_jobs_get_the_variables_that_are_named_and_no_login_shell(
+    slurm: Cluster, pieces: MakePieces, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANTED", "a b")
+    monkeypatch.setenv("UNWANTED", "c")
+    work = pieces("env > variables; echo $1 > $2", slurm={"export": "WANTED,OTHER=5"})
+    code, output = work.run(1)
+    assert code == 0, output
+    lines = (work.root / "variables").read_text().splitlines()
+    variables = dict(line.split("=", 1) for line in lines if "=" in line)
+    assert (variables["WANTED"], variables["OTHER"]) == ("a b", "5")
+    assert not {"UNWANTED", "SHELL", "MAIL", "SHLVL"} & variables.keys()

@@ -9,7 +9,7 @@ import pytest
 
 from tests.fakes.night import FakeNight
 from tests.slurm.cluster import Cluster, wait_until
-from tests.slurm.nights import TINY, elements_of, submitted
+from tests.slurm.nights import TINY, elements_of, is_running, is_submitted, submitted
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(400)]
 
@@ -108,7 +108,8 @@ def test_ctrl_c_leaves_the_jobs_to_the_next_command(slurm: Cluster, slurm_night:
     night = slurm_night()
     night.control(delay={"lstchain_data_r0_to_dl1": 8})
     process = night.start()
-    wait_until(lambda: "RUNNING" in elements_of(slurm, night, "DL1A"), 60)
+    wait_until(lambda: is_running(slurm, night, "DL1A"), 60)
+    time.sleep(1)  # sbatch has answered, too
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 130, output
@@ -122,13 +123,37 @@ def test_ctrl_c_cancels_the_jobs_if_so_configured(slurm: Cluster, slurm_night: M
     night = slurm_night({"slurm": {"on_exit": "cancel"}})
     night.control(hang=["lstchain_data_r0_to_dl1"])
     process = night.start()
-    wait_until(lambda: "RUNNING" in elements_of(slurm, night, "DL1A"), 60)
+    wait_until(lambda: is_running(slurm, night, "DL1A"), 60)
+    time.sleep(1)  # sbatch has answered, too
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=30)
     assert "2 jobs on Slurm are cancelled" in output
     wait_until(lambda: slurm.client("squeue", "-h") == "", 30)
     assert night.leftovers() == []
     assert night.processes() == []
+
+
+def test_jobs_of_a_night_are_listed_and_cancelled_and_no_others(
+    slurm: Cluster, slurm_night: MakeNight
+) -> None:
+    night = slurm_night()
+    night.control(hang=["lstchain_data_r0_to_dl1"])
+    process = night.start()
+    wait_until(lambda: is_running(slurm, night, "DL1A"), 60)
+    others = f"{night.options['slurm']['prefix']}-LST1-20240303-v0.12.3-DL1A-Run00003-0a1b2c3d"
+    slurm.client("sbatch", f"--job-name={others}", "--output=/dev/null", "--wrap", "sleep 300")
+    listed = night.lstosa("jobs", "--date", "2024-03-02")
+    assert listed.returncode == 0, listed.stderr
+    states = [line.split()[3] for line in listed.stdout.splitlines() if line.startswith("DL1A")]
+    assert states == ["running", "running"]
+    cancelled = night.lstosa("cancel", "--date", "2024-03-02")
+    assert cancelled.returncode == 0, cancelled.stderr
+    assert cancelled.stdout.startswith("2 jobs of 1 arrays are cancelled.")
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 30, output
+    assert "not again: give the same command to have it made" in output
+    assert slurm.client("squeue", "-h", "-t", "R,PD", "-o", "%j").split() == [others]
+    assert night.leftovers() == []
 
 
 def test_of_two_commands_one_works_and_no_product_is_made_twice(
@@ -138,7 +163,7 @@ def test_of_two_commands_one_works_and_no_product_is_made_twice(
     night.control(delay=0.5)
     first = night.start(port=luigid)
     wait_until(lambda: list(night.base.glob("OSA/locks/NightlyClose*")), 30)
-    wait_until(lambda: sum(submitted(slurm, night).values()), 30)
+    wait_until(lambda: is_submitted(slurm, night), 30)
     second = night.luigi()  # with a scheduler of its own
     assert second.returncode == 10, second.stdout
     assert f"is being worked on by process {first.pid} on" in second.stdout

@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import free_port, start_luigid
 from tests.slurm.cluster import Cluster, wait_until
-from tests.slurm.nights import Pieces, elements_of, submitted
+from tests.slurm.nights import Pieces, is_running, submitted
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(300)]
 
@@ -49,7 +49,7 @@ def test_while_slurm_is_away_the_command_waits_and_says_so(
 ) -> None:
     work = pieces(SLOWLY)
     process = work.start(4)
-    wait_until(lambda: "RUNNING" in elements_of(slurm, work, "Piece"), 60)
+    wait_until(lambda: is_running(slurm, work, "Piece"), 60)
     slurm.down(daemon)
     time.sleep(seconds)
     assert process.poll() is None, process.communicate()[0]
@@ -162,7 +162,7 @@ def test_luigid_that_is_started_again_gets_its_night_back(
     luigid = start_luigid(tmp_path / "luigid", port)
     work = pieces(SLOWLY, core={"rpc-retry-wait": "1", "rpc-retry-attempts": "30"})
     process = work.start(6, port=port)
-    wait_until(lambda: "RUNNING" in elements_of(slurm, work, "Piece"), 60)
+    wait_until(lambda: is_running(slurm, work, "Piece"), 60)
     luigid.send_signal(signal.SIGTERM if keeps_state else signal.SIGKILL)
     luigid.wait()
     if not keeps_state:

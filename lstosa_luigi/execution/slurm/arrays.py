@@ -311,7 +311,6 @@ class Arrays:
             chdir=str(log.parent),
             log=log_pattern(log.parent, f"{units[0]}_{first.product}"),
             comment=title,
-            export=self._options.common.export,
         )
         try:
             array.number = self._slurm.submit(script, name)

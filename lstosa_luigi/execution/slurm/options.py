@@ -63,7 +63,7 @@ class slurm(luigi.Config):  # noqa: N801 - the class name is the section's name
         description="what becomes of jobs when the command is told to end",
     )
     export = luigi.Parameter(
-        default="", description="more variables for the jobs, as sbatch --export takes them"
+        default="", description="more variables for the jobs: NAME,OTHER=value; ALL: all there are"
     )
     account = luigi.Parameter(default="", description="account; default: the user's")
     partition = luigi.Parameter(

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 __all__ = ["array_indices", "batch_script", "log_pattern", "slurm_time"]
 
+import re
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lstosa_luigi.execution.slurm.options import Resources
-
-EXPORT = ("HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "PATH")
-"""Variables that jobs get from here; what else their commands need comes with each job.
-
-A list, and not NONE: with that Slurm starts a login shell for each job.
-"""
 
 
 def batch_script(
@@ -24,7 +19,6 @@ def batch_script(
     chdir: str,
     log: str,
     comment: str,
-    export: str = "",
 ) -> str:
     """Return the script of a job array.
 
@@ -40,8 +34,6 @@ def batch_script(
         Directory to work in, and pattern of the file for what Slurm itself has to say.
     comment : str
         What runs, in words.
-    export : str
-        More variables, as ``--export`` takes them.
     """
     throttle = f"%{resources.throttle}" if resources.throttle else ""
     options = {
@@ -56,7 +48,7 @@ def batch_script(
         "open-mode": "append",
         "exclude": ",".join(resources.exclude),
         "comment": comment,
-        "export": ",".join([*EXPORT, *filter(None, [export])]),
+        "export": "ALL",  # of what the client has let through
     }
     lines = [f"#SBATCH --{key}={_quoted(value)}" for key, value in options.items() if value]
     lines += [f"#SBATCH {_quoted(option)}" for option in resources.extra]
@@ -89,4 +81,5 @@ def slurm_time(seconds: int) -> str:
 
 def log_pattern(directory: Path, title: str) -> str:
     """Return where Slurm writes what it has to say of an element, until the element renames it."""
-    return str(directory / f"{title}_%A_%a.log").replace("%%", "%")
+    name = re.sub(r"[^\w.+-]+", "_", title)  # a task of anybody's own may have a path in it
+    return f"{directory}/{name}_%A_%a.log"

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from lstosa_luigi.execution.slurm import client
-from lstosa_luigi.execution.slurm.client import Away, Limits, Refused, Slurm
+from lstosa_luigi.execution.slurm.client import Away, Limits, Refused, Slurm, job_variables
 from lstosa_luigi.execution.slurm.parse import Accounting, ElementId, QueueRow, Refusal
 
 QUICK_S = 20
@@ -96,6 +96,27 @@ def test_presets_of_the_user_do_not_reach_slurm(stand_in, tmp_path, monkeypatch,
     assert "SLURM_BITSTR_LEN=0" in seen
     assert "SLURM_CONF=/etc/slurm/test.conf" in seen
     assert not [line for line in seen if line.startswith(presets)]
+
+
+@pytest.mark.parametrize(
+    ("export", "got"),
+    [
+        ("", {"HOME": "/home/lstana", "SLURM_CONF": "/etc/s.conf"}),
+        ("NAME, OTHER=5", {"HOME": "/home/lstana", "SLURM_CONF": "/etc/s.conf"}
+         | {"NAME": "a=b", "OTHER": "5"}),
+        ("HOME=/tmp,MISSING", {"HOME": "/tmp", "SLURM_CONF": "/etc/s.conf"}),
+        ("ALL,OTHER=5", {"HOME": "/home/lstana", "SLURM_CONF": "/etc/s.conf"}
+         | {"NAME": "a=b", "SHELL": "/bin/zsh", "OTHER": "5"}),
+    ],
+)  # fmt: skip
+def test_jobs_get_the_variables_that_are_named(export, got):
+    variables = {
+        "HOME": "/home/lstana",
+        "NAME": "a=b",
+        "SHELL": "/bin/zsh",
+        "SLURM_CONF": "/etc/s.conf",
+    }
+    assert job_variables(variables, export) == got
 
 
 # --- squeue, sacct, scancel, scontrol ------------------------------------------------------

@@ -41,7 +41,7 @@ def test_script_of_data_run_1807():
         "#SBATCH --output=/ra/log/Run01807_DL1A_%A_%a.log\n"
         "#SBATCH --open-mode=append\n"
         '#SBATCH --comment="DL1A Run01807, LST1-20200117-v0.1.0"\n'
-        "#SBATCH --export=HOME,USER,LOGNAME,LANG,LC_ALL,TZ,PATH\n"
+        "#SBATCH --export=ALL\n"
         "exec /env/bin/python -I /lib/element.py /ra/arrays/lstosa-1.json\n"
     )
 
@@ -57,9 +57,7 @@ def test_script_with_everything_there_is():
         extra=("--qos=high", "--nice=100", "--comment=by hand"),
         exclude=("cp15", "cp16"),
     )
-    assert script(resources, indices=[3, 7, 8, 1], export="CTAPIPE_CACHE=/cache,ALL").split(
-        "\n"
-    ) == [
+    assert script(resources, indices=[3, 7, 8, 1]).split("\n") == [
         "#!/bin/sh",
         "#SBATCH --account=dpps",
         "#SBATCH --partition=long",
@@ -72,7 +70,7 @@ def test_script_with_everything_there_is():
         "#SBATCH --open-mode=append",
         "#SBATCH --exclude=cp15,cp16",
         '#SBATCH --comment="DL1A Run01807, LST1-20200117-v0.1.0"',
-        "#SBATCH --export=HOME,USER,LOGNAME,LANG,LC_ALL,TZ,PATH,CTAPIPE_CACHE=/cache,ALL",
+        "#SBATCH --export=ALL",
         "#SBATCH --qos=high",
         "#SBATCH --nice=100",
         '#SBATCH "--comment=by hand"',
@@ -138,3 +136,4 @@ def test_time_limit_is_never_shorter_than_asked_for_nor_a_minute_longer(seconds)
 
 def test_log_lies_where_the_logs_of_the_night_are(tmp_path):
     assert log_pattern(tmp_path, "Run01807_DL1A") == f"{tmp_path}/Run01807_DL1A_%A_%a.log"
+    assert log_pattern(tmp_path, "/data/x y_Sum") == f"{tmp_path}/_data_x_y_Sum_%A_%a.log"
