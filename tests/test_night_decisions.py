@@ -11,42 +11,11 @@ import pytest
 
 from lstosa_luigi.errors import ExitCode
 from tests.fakes.night import MODEL, FakeNight
+from tests.operators import decide, make, plan, printed, titles, with_summary
 
 RUNS = ((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 2), (4, "DATA", 3))
 TINY = ((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 1))
 CUTS = "DL1/20240302/v0.12.3/tailcut84"
-
-
-def decide(night: FakeNight, *words: str) -> None:
-    answer = night.lstosa("decide", "--date", night.date, *words, "--why", "told so")
-    assert (answer.returncode, answer.stderr) == (ExitCode.OK, "")
-
-
-def plan(night: FakeNight, *words: str) -> dict:
-    answer = night.lstosa("plan", "--date", night.date, "--json", *words)
-    assert answer.returncode == ExitCode.OK, answer.stdout + answer.stderr
-    return json.loads(answer.stdout)
-
-
-def titles(planned: dict, *states: str) -> list[str]:
-    return sorted(item["title"] for item in planned["products"] if item["state"] in states)
-
-
-def printed(output: str) -> list[str]:
-    """Return the products that a command says it made."""
-    return sorted(re.findall(r"^\d\d:\d\d:\d\d +[\d.]+ s +[\d.]+ \w+  (.+)$", output, re.M))
-
-
-def make(night: FakeNight) -> list[str]:
-    """Close the night and return what was made for it."""
-    result = night.luigi()
-    assert result.returncode == 0, result.stdout
-    return printed(result.stdout)
-
-
-def with_summary(night: FakeNight) -> FakeNight:
-    assert night.luigi("RunSummary").returncode == 0
-    return night
 
 
 @pytest.fixture(scope="module")

@@ -215,6 +215,34 @@ def test_run_that_the_night_has_to_be_calibrated_with_is_not_taken_away(taken):
         found.decide(taken, SUMMARY)
 
 
+def test_run_that_the_night_has_to_be_calibrated_with_may_be_of_an_earlier_night():
+    earlier = [RunSummary((Run(1700, "DRS4", 1), Run(1701, "DATA", 1)))]
+    found = NONE.decide(decision(What.DRS4, value="1700"), SUMMARY, earlier)
+    assert found.forced(What.DRS4).value == "1700"
+    for run, message in ((1701, "is no DRS4 run but DATA"), (1702, "is not in the run summary")):
+        with pytest.raises(UsageError, match=f"Run 0{run} {message}"):
+            NONE.decide(decision(What.DRS4, value=str(run)), SUMMARY, earlier)
+    with pytest.raises(UsageError, match=r"Run 01700 is not in the run summary"):
+        NONE.decide(decision(What.DISCARD, 1700), SUMMARY, earlier)
+
+
+def test_what_matters_to_a_night_that_borrows_is_what_is_about_calibration():
+    found = decided(
+        decision(What.DISCARD, 1808),
+        decision(What.DISCARD, 1805),
+        decision(What.SET_TYPE, 1807, value="DRS4"),
+        decision(What.DRS4, value="1803"),
+        decision(What.ACCEPT_INCOMPLETE),
+    )
+    lent = found.undo(2, BACK).about_calibration(SUMMARY, "2020-01-17")
+    assert [one.text for one in lent] == [
+        "discard run 01805 of 2020-01-17",
+        "set-type run 01807 of 2020-01-17 DRS4",
+        "drs4 the night of 2020-01-17 1803",
+    ]
+    assert [one.number for one in Decisions(tuple(lent)).active] == [3, 4]
+
+
 def test_nothing_is_decided_about_a_discarded_run():
     found = decided(decision(What.DISCARD, 1808))
     with pytest.raises(UsageError, match="Run 01808 is discarded already"):

@@ -215,6 +215,84 @@ def test_forced_run_that_is_of_another_type_by_now_is_not_replaced_by_another(la
     )
 
 
+def test_forced_run_that_no_night_has_is_not_replaced_by_another(layout):
+    decide(layout, "what: drs4, value: 1700")
+    choice = read_night(layout, max_days_back=4).drs4_run
+    assert choice.value is None
+    assert choice.reason == (
+        "forced by decision 1 of mara: seen, but run 01700 is in no run summary back to 2020-01-13"
+    )
+
+
+def test_forced_run_may_be_of_an_earlier_night(layout):
+    write_summaries(layout, [DATA, PEDCALIB], [DRS4_2], [DRS4_1])
+    decide(layout, "what: drs4, value: 1801")
+    night = read_night(layout, max_days_back=4)
+    assert night.drs4_run.value == DatedRun(NIGHT - timedelta(2), 1801)
+    assert night.drs4_run.reason == "forced by decision 1 of mara: seen"
+    assert [run.number for summary in night.earlier() for run in summary.runs] == [1802, 1801]
+
+
+@pytest.mark.parametrize("run", [1801, 1802])
+def test_no_earlier_night_has_to_be_listed_for_a_run_that_is_forced(layout, run):
+    """Whether or not the forced run, 1801 of two nights before, is still of its type."""
+    write_summaries(layout, [DATA, PEDCALIB, (1802, 1, "ERROR")], None, [DRS4_1])
+    write(layout.of(NIGHT - timedelta(1)).r0_file(1803, 0))
+    night = read_night(layout, max_days_back=4)
+    assert night.unlisted_night() == NIGHT - timedelta(1)
+    decide(layout, f"what: drs4, value: {run}")
+    night = read_night(layout, max_days_back=4)
+    assert night.unlisted_night() is None
+    assert (night.drs4_run.value is not None) == (run == 1801)
+
+
+def test_run_that_was_discarded_in_its_own_night_is_not_borrowed(layout):
+    write_summaries(layout, [DATA], [DRS4_2], [DRS4_1, PEDCALIB])
+    night, before = read_night(layout, max_days_back=4), layout.of(NIGHT - timedelta(1))
+    assert night.drs4_run.value == DatedRun(before.date, 1802)
+    decide(before, "what: discard, run: 1802")
+    assert night.drs4_run.value == DatedRun(NIGHT - timedelta(2), 1801)
+    before.decisions().unlink()
+    assert night.drs4_run.value == DatedRun(before.date, 1802)
+
+
+def test_run_is_borrowed_as_its_own_night_was_decided_to_see_it(layout):
+    write_summaries(layout, [DATA], [(1802, 1, "ERROR")], [DRS4_1, PEDCALIB])
+    before = layout.of(NIGHT - timedelta(1))
+    decide(before, "what: set-type, run: 1802, value: DRS4")
+    assert read_night(layout, max_days_back=4).drs4_run.value == DatedRun(before.date, 1802)
+
+
+def test_borrowed_pedcalib_run_is_analysed_with_the_drs4_run_forced_in_its_own_night(layout):
+    write_summaries(layout, [DATA], [DRS4_1, DRS4_2, PEDCALIB])
+    before = layout.of(NIGHT - timedelta(1))
+    decide(before, "what: drs4, value: 1801")
+    decide(layout, "what: drs4, value: 1802")
+    night = read_night(layout, max_days_back=4)
+    assert night.drs4_run.value == DatedRun(before.date, 1802)
+    assert night.baseline_run.value == DatedRun(before.date, 1801)
+
+
+def related(layout):
+    return [decision.text for decision in read_night(layout, max_days_back=4).related.all]
+
+
+def test_decisions_about_what_is_borrowed_count_beside_those_of_the_night(layout):
+    write_summaries(layout, [DATA], [DRS4_2, DATA], [DRS4_1, PEDCALIB], [DRS4_1, PEDCALIB])
+    decide(layout, "what: veto, run: 1807")
+    decide(layout.of(NIGHT - timedelta(1)), "what: discard, run: 1807", "what: drs4, value: 1802")
+    decide(layout.of(NIGHT - timedelta(2)), "what: discard, run: 1801")
+    decide(layout.of(NIGHT - timedelta(3)), "what: discard, run: 1801")
+    assert related(layout) == [
+        "discard run 01801 of 2020-01-14",  # the PEDCALIB run is analysed with that by now
+        "discard run 01801 of 2020-01-15",
+        "drs4 the night of 2020-01-16 1802",
+        "veto run 01807",
+    ]
+    write_summaries(layout, [DRS4_1, PEDCALIB, DATA])
+    assert related(layout) == ["veto run 01807"], "it borrows nothing"
+
+
 def test_time_calibration_is_the_one_that_was_forced(layout):
     decide(layout, "what: time-calibration, value: 4211")
     choice = read_night(layout).time_calibration
