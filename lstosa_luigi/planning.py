@@ -20,13 +20,8 @@ from lstosa_luigi.graph import Step, walk
 from lstosa_luigi.night import NightlyClose
 from lstosa_luigi.observation.choice import Choice
 from lstosa_luigi.observation.decisions import Decision, What
-from lstosa_luigi.observation.night import (
-    Night,
-    cleaning_of,
-    decisions_of,
-    forced_model_of,
-    model_of,
-)
+from lstosa_luigi.observation.night import Night, decisions_of
+from lstosa_luigi.observation.reconstruction import cleaning_of, forced_model_of, model_of
 from lstosa_luigi.observation.runs import DATA, DISCARDED, IGNORED_TYPES, DatedRun, Run
 from lstosa_luigi.outdated import Outdated, find_outdated
 from lstosa_luigi.products.base import External, NightProduct

@@ -19,7 +19,7 @@ from luigi.task import flatten
 
 from lstosa_luigi.errors import LstosaError
 from lstosa_luigi.execution.task import SlurmTask
-from lstosa_luigi.observation.night import (
+from lstosa_luigi.observation.reconstruction import (
     Cleaning,
     certain_model,
     is_cleaned_as_found,

@@ -20,15 +20,10 @@ from lstosa_luigi.execution.lock import RootLock
 from lstosa_luigi.layout import Layout
 from lstosa_luigi.night import NightlyClose
 from lstosa_luigi.observation.cleaning import parse_tailcuts
-from lstosa_luigi.observation.decisions import (
-    Decision,
-    Decisions,
-    Undone,
-    What,
-    as_data,
-    dump_decisions,
-)
-from lstosa_luigi.observation.night import Night, available_models, decisions_of
+from lstosa_luigi.observation.decisions import Decision, Decisions, Undone, What
+from lstosa_luigi.observation.decisions_file import as_data, dump_decisions
+from lstosa_luigi.observation.night import Night, decisions_of
+from lstosa_luigi.observation.reconstruction import available_models
 from lstosa_luigi.products.base import NightParameter
 
 EPILOG = """\

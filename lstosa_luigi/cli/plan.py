@@ -17,8 +17,8 @@ from lstosa_luigi.cli.night import reject
 from lstosa_luigi.errors import ExitCode
 from lstosa_luigi.night import NightlyClose
 from lstosa_luigi.observation.choice import Choice
-from lstosa_luigi.observation.decisions import as_data
-from lstosa_luigi.observation.night import Cleaning
+from lstosa_luigi.observation.decisions_file import as_data
+from lstosa_luigi.observation.reconstruction import Cleaning
 from lstosa_luigi.planning import Item, Plan, RunRow, State, make_plan
 from lstosa_luigi.products.base import NightParameter
 

@@ -12,7 +12,7 @@ import luigi
 from lstosa_luigi import commands
 from lstosa_luigi.errors import InputError
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
-from lstosa_luigi.observation.night import is_cleaned_as_found, known_cleaning
+from lstosa_luigi.observation.reconstruction import is_cleaned_as_found, known_cleaning
 from lstosa_luigi.products.base import FIRST, NightProduct, RunTask, SubrunTask
 from lstosa_luigi.products.dl1a import DL1A, IMAGES, PARAMETERS
 from lstosa_luigi.products.interleaved import CatBCalibration, Tailcuts

@@ -7,15 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lstosa_luigi.errors import InputError, UsageError
-from lstosa_luigi.observation.decisions import (
-    NONE,
-    Decision,
-    Decisions,
-    Undone,
-    What,
-    dump_decisions,
-    parse_decisions,
-)
+from lstosa_luigi.observation.decisions import NONE, Decision, Decisions, Undone, What
+from lstosa_luigi.observation.decisions_file import dump_decisions, parse_decisions
 from lstosa_luigi.observation.runs import Run, RunSummary
 from tests.observation.tables import RUNS
 

@@ -8,7 +8,8 @@ import pytest
 from lstosa_luigi import config
 from lstosa_luigi.errors import InputError
 from lstosa_luigi.observation.choice import Choice
-from lstosa_luigi.observation.night import certain_model, cleaning_of, model_of, read_night
+from lstosa_luigi.observation.night import read_night
+from lstosa_luigi.observation.reconstruction import certain_model, cleaning_of, model_of
 from lstosa_luigi.observation.runs import DatedRun
 from tests.configuration import NIGHT, layout_below, load
 from tests.observation.tables import RUNS, catalog_text, summary_text
