@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = [
-    "Night",
-    "decisions_of",
-    "read_night",
-]
+__all__ = ["Night", "decisions_of", "read_night"]
 
 import dataclasses
 import datetime
@@ -21,13 +17,7 @@ from lstosa_luigi.observation.catalog import Source, read_run_catalog
 from lstosa_luigi.observation.choice import Choice, Forced
 from lstosa_luigi.observation.decisions import FORCED_RUNS, NONE, Decision, Decisions, What
 from lstosa_luigi.observation.decisions_file import parse_decisions
-from lstosa_luigi.observation.runs import (
-    DATA,
-    DatedRun,
-    Run,
-    RunSummary,
-    read_run_summary,
-)
+from lstosa_luigi.observation.runs import DATA, DatedRun, Run, RunSummary, read_run_summary
 
 FileState = tuple[int, int] | None
 
