@@ -360,6 +360,11 @@ class Layout:
         """Flag that the night is closed."""
         return self.directories.closer_dir / self.flat_date / self.prod_id / "NightFinished.txt"
 
+    def decisions(self) -> Path:
+        """What the operators decided about the night, in all productions."""
+        name = f"Decisions_{self.prefix}_{self.flat_date}.yaml"
+        return self.directories.osa_dir / "Decisions" / name
+
     def lock(self, root: str) -> Path:
         """Lock of one root task."""
         return self.directories.osa_dir / "locks" / f"{root}.lock"

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 __all__ = ["CalibrateNight", "CloseRun", "DL2Night", "NightlyClose"]
 
+import contextlib
 import datetime
 import json
 import os
 import socket
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import luigi
 
-from lstosa_luigi.errors import InputError
+from lstosa_luigi.errors import InputError, LstosaError
 from lstosa_luigi.execution import files
 from lstosa_luigi.execution.lock import RootLock
 from lstosa_luigi.execution.task import SlurmTask
+from lstosa_luigi.graph import walk
+from lstosa_luigi.observation.night import decisions_of
 from lstosa_luigi.observation.runs import DATA
-from lstosa_luigi.products.base import RunTask
+from lstosa_luigi.outdated import find_outdated, remove_outdated
+from lstosa_luigi.products.base import External, RunTask
 from lstosa_luigi.products.dl1a import calibration_of, drs4_pedestal_of
 from lstosa_luigi.products.muons import MergedMuons
 from lstosa_luigi.stages import (
@@ -30,6 +35,9 @@ from lstosa_luigi.stages import (
     early_models,
 )
 
+MANY = 3
+"""Products of a kind that are named one by one; more are counted."""
+
 
 class Entry(Stage):
     """A task that people ask for; one command at a time works on it."""
@@ -39,9 +47,28 @@ class Entry(Stage):
         return RootLock(self.layout.lock(self.task_id), self.title)
 
     def tidy(self) -> None:
-        """Remove the scratch folders of commands that were killed."""
+        """Remove the scratch folders of commands that were killed, and what is outdated."""
         for place in (self.layout.scratch(), *self.layout.written_aside()):
             files.sweep(place)
+        with contextlib.suppress(LstosaError):  # said when it is planned
+            self._renew()
+
+    def is_to_be_renewed(self) -> bool:
+        """Whether what was made before the operators decided otherwise is made again."""
+        return True
+
+    def _renew(self) -> None:
+        night = self.night
+        if night is None or not night.related.all or not self.is_to_be_renewed():
+            return
+        removed = remove_outdated([self])
+        if removed:
+            what = "was" if removed == 1 else "were"
+            print(
+                f"{_counted(removed, 'product')} {what} made before the operators decided "
+                "otherwise, and will be made again.",
+                file=sys.stderr,
+            )
 
     @property
     def title(self) -> str:
@@ -74,6 +101,12 @@ class CloseRun(Entry, RunTask):
         run = self.known_night().summary.run(self.run_id)
         if run.type != DATA:
             raise InputError(f"Run {run.number:05d} is no DATA run but {run.type}.")
+        veto = self.known_night().decisions.veto(run.number)
+        if veto is not None:
+            raise InputError(
+                f"Run {run.number:05d} is vetoed ({veto.source}). To have it processed: "
+                f"lstosa decide --date {self.date} --undo {veto.number} --why ..."
+            )
         yield self.sibling(MergedMuons, run_id=run.number)
         yield self.sibling(RunProducts, run_id=run.number)
         yield from early_models(self, run.number)
@@ -96,13 +129,60 @@ class DL2Night(Entry):
 class NightlyClose(Entry):
     """The whole night, from wherever it stands to closed."""
 
+    _is_renewed = False
+
     def output(self) -> luigi.LocalTarget:
         """Return the flag."""
         return luigi.LocalTarget(str(self.layout.night_finished()))
 
     def complete(self) -> bool:
-        """Whether the flag is there."""
-        return bool(self.output().exists())
+        """Whether the flag is there, and the operators have not decided otherwise since."""
+        return bool(self.output().exists()) and self._flag().get("decisions", []) == self._decided()
+
+    def _flag(self) -> dict[str, Any]:
+        """What the flag says; nothing if it is not ours."""
+        try:
+            flag = json.loads(self.layout.night_finished().read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return flag if isinstance(flag, dict) else {}
+
+    def _decided(self) -> list[list[Any]]:
+        """What the operators decided, as the flag has it; also about what the night borrows."""
+        night = self.night
+        known = decisions_of(self.layout) if night is None else night.related
+        return [
+            [*decision.meaning, decision.night] if decision.night else [*decision.meaning]
+            for decision in known.active
+        ]
+
+    def is_accepted(self) -> bool:
+        """Whether the operators decided to close the night with what there is."""
+        return self.night is not None and decisions_of(self.layout).acceptance is not None
+
+    def is_to_be_renewed(self) -> bool:
+        """Whether what is outdated is made again: not if the night is, or will be, closed as is."""
+        return not self.complete() and not self.is_accepted()
+
+    def requires(self) -> Iterator[Any]:
+        """Need what is wanted, unless the operators do without."""
+        if not self.is_accepted():
+            yield from self.wanted()
+
+    def wanted(self) -> Iterator[Any]:
+        """Yield all that makes up the night, as far as it can be named."""
+        yield from super().requires()
+
+    def lacking(self) -> list[str]:
+        """Return what is wanted but not there, or outdated, in words."""
+        steps = list(walk(self.wanted()))
+        outdated = find_outdated(steps)
+        return [
+            str(getattr(step.task, "title", step.task.task_family))
+            for step in steps
+            if isinstance(step.task, (SlurmTask, External))
+            and (step.task.task_id in outdated or not step.task.complete())
+        ]
 
     def parts(self) -> Iterator[Any]:
         """Yield the calibration, each run, and what is made of several runs together."""
@@ -128,12 +208,19 @@ class NightlyClose(Entry):
             If a run is of a type that nobody knows: it might be data.
         """
         yield from self.unfold()
+        if not self._is_renewed:
+            # all is named by now and nothing at work: what could not be found outdated before, or
+            # is so by a decision since; once only, so that no record can hold the night up
+            self._is_renewed = True
+            self._renew()
+            yield from self.unfold()
         unknown = self.known_night().summary.unknown
         if unknown:
             raise InputError(
                 f"Run {unknown[0].number:05d} is of the unknown type {unknown[0].type!r} in "
                 f"{self.layout.run_summary()}: the night is not closed. Correct the type, or "
-                "write EDATA to leave the run out."
+                "write EDATA to leave the run out; or say what it is with: lstosa decide --date "
+                f"{self.date} --set-type {unknown[0].number} TYPE --why ..."
             )
         self._link_longterm()
         self._close()
@@ -156,21 +243,46 @@ class NightlyClose(Entry):
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "runs": len(night.data_runs),
-            "subruns": sum(run.n_subruns for run in night.data_runs),
+            "subruns": sum(len(run.subruns) for run in night.data_runs),
+            "decisions": self._decided(),
+            "left_out": list(night.left_out),
+            "lacking": self.lacking() if self.is_accepted() else [],
         }
         files.write_whole(self.layout.night_finished(), json.dumps(flag, indent=1) + "\n")
 
     def conclusion(self) -> str:
         """Say whether the night is closed, since when, and what it holds."""
-        flag = self.layout.night_finished()
-        if not flag.exists():
-            return f"Night {self.date} ({self.prod_id}) is not closed."
-        data = json.loads(flag.read_text(encoding="utf-8"))
-        return (
-            f"Night {self.date} ({self.prod_id}) is closed since {data['closed']}: "
-            f"{_counted(data['runs'], 'run')}, {_counted(data['subruns'], 'subrun')}. {flag}"
-        )
+        name, flag, data = f"Night {self.date} ({self.prod_id})", self.output().path, self._flag()
+        if not self.output().exists():
+            return f"{name} is not closed."
+        if not self.complete():
+            return (
+                f"{name} is not closed: the operators decided otherwise since it was closed on "
+                f"{data.get('closed', 'a day not known')}."
+            )
+        if not data:
+            return f"{name} is closed. {flag}"
+        lines = [
+            f"{name} is closed since {data['closed']}: "
+            f"{_counted(data['runs'], 'run')}, {_counted(data['subruns'], 'subrun')}. {flag}",
+            *(f"  left out: {line}" for line in data.get("left_out", [])),
+        ]
+        if data.get("lacking"):
+            lines.append(f"  accepted as incomplete, without {_summed_up(data['lacking'])}")
+        return "\n".join(lines)
 
 
 def _counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _summed_up(titles: Sequence[str]) -> str:
+    """Name products, but only count those of a kind of which there are many."""
+    kinds: dict[str, list[str]] = {}
+    for title in titles:
+        kinds.setdefault(title.split()[0], []).append(title)
+    return ", ".join(
+        text
+        for kind, found in kinds.items()
+        for text in (found if len(found) <= MANY else [f"{len(found)} {kind}"])
+    )

@@ -19,9 +19,10 @@ from luigi.task import flatten
 
 from lstosa_luigi.errors import LstosaError
 from lstosa_luigi.execution.task import SlurmTask
-from lstosa_luigi.observation.night import (
+from lstosa_luigi.observation.reconstruction import (
     Cleaning,
     certain_model,
+    is_cleaned_as_found,
     known_cleaning,
     model_of,
 )
@@ -204,10 +205,10 @@ class SourceIndex(Stage):
 
 
 def cleaning_needs(task: NightTask, runs: Iterable[int]) -> list[Any]:
-    """Return what the cleaning of runs is found with; nothing if all are cleaned alike."""
-    if task.settings.lstchain.apply_standard_dl1b_config:
-        return []
-    return [task.sibling(Tailcuts, run_id=run) for run in runs]
+    """Return what the cleaning of runs is found with, of those for which it has to be found."""
+    layout, settings = task.layout, task.settings
+    found = [run for run in runs if is_cleaned_as_found(layout, settings, run)]
+    return [task.sibling(Tailcuts, run_id=run) for run in found]
 
 
 def events_of(task: NightTask, run: int) -> Iterator[Any]:

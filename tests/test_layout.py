@@ -86,6 +86,7 @@ PLACES = {
     f"{STD}/Crab/obs-index.fits.gz": lambda at: at.dl3_index(DL2, "Crab")[1],
     # housekeeping
     "OSA/Closer/20200117/v0.1.0/NightFinished.txt": lambda at: at.night_finished(),
+    "OSA/Decisions/Decisions_LST-1_20200117.yaml": lambda at: at.decisions(),
     "OSA/locks/NightlyClose_1.lock": lambda at: at.lock("NightlyClose_1"),
     "OSA/cache": lambda at: at.cache(),
 }

@@ -7,15 +7,14 @@ __all__ = ["configure", "run"]
 import argparse
 import dataclasses
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import luigi
 from luigi.task import flatten
 
-from lstosa_luigi.errors import ExitCode, LstosaError
+from lstosa_luigi.errors import ExitCode, InputError, LstosaError
 from lstosa_luigi.execution.console import human_size
+from lstosa_luigi.graph import walk
 from lstosa_luigi.night import NightlyClose
 from lstosa_luigi.products.base import NightParameter, NightProduct
 
@@ -33,9 +32,11 @@ def run(options: argparse.Namespace, rest: Sequence[str]) -> int:
     date: datetime.date = NightParameter().parse(options.date)
     root = NightlyClose(date=date, prod_id=options.prod_id)
     families: dict[str, _Family] = {}
-    for task in _walk(root):
-        if isinstance(task, NightProduct):
-            families.setdefault(task.task_family, _Family()).add(task)
+    for step in walk(root.wanted()):
+        if step.problem:
+            raise InputError(step.problem)
+        if isinstance(step.task, NightProduct):
+            families.setdefault(step.task.task_family, _Family()).add(step.task)
     rows = [(name, *family.cells()) for name, family in families.items()]
     head = ("product", "there", "size", "for example")
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(3)]
@@ -77,18 +78,3 @@ class _Family:
 
 def _short(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
-
-
-def _walk(root: NightlyClose) -> Iterator[luigi.Task]:
-    """Yield all tasks that can be named, inputs before what is made of them."""
-    seen: set[str] = set()
-
-    def visit(task: Any) -> Iterator[luigi.Task]:
-        if task.task_id in seen:
-            return
-        seen.add(task.task_id)
-        for needed in flatten(task.requires()):
-            yield from visit(needed)
-        yield task
-
-    yield from visit(root)

@@ -142,6 +142,7 @@ def run(job: Job, place: Place = HERE) -> Record | None:
         mem_mb=place.mem_mb,
         cpus=place.cpus,
         is_permanent=is_permanent,
+        decided=job.decided,
     )
     # a full disk must not hide the cause of the failure
     with contextlib.suppress(OSError, Cancelled), _signals_as_exceptions():

@@ -50,6 +50,8 @@ class Record(NamedTuple):
         What had been asked for; 0 where nothing is asked for.
     is_permanent : bool
         Whether the failure would only happen again.
+    decided : tuple of str
+        What the operators had decided when it was planned.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Record(NamedTuple):
     mem_mb: int = 0
     cpus: int = 0
     is_permanent: bool = False
+    decided: tuple[str, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
 
@@ -87,6 +90,7 @@ def read_record(path: Path) -> Record | None:
         data = json.loads(path.read_text(encoding="utf-8"))
         for key in ("argv", "inputs", "outputs"):
             data[key] = tuple(data[key])
+        data["decided"] = tuple(data.get("decided", ()))
         return Record(**data)
     except (OSError, ValueError, TypeError, KeyError):
         return None

@@ -83,6 +83,8 @@ class Job(NamedTuple):
         Which resources it needs, for backends that reserve them.
     priority : int
         Of jobs that wait, the one with the highest is started first.
+    decided : tuple of str
+        What the operators had decided when it was planned, for the record.
     """
 
     name: str
@@ -106,6 +108,7 @@ class Job(NamedTuple):
     is_warm: str = ""
     resource_class: str = "data"
     priority: int = 0
+    decided: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -128,6 +131,6 @@ class Job(NamedTuple):
         fields["outputs"] = tuple(
             Output(**{**output, "tables": tuple(output["tables"])}) for output in data["outputs"]
         )
-        for key in {"argv", "inputs", "warm_up"} & data.keys():
+        for key in {"argv", "inputs", "warm_up", "decided"} & data.keys():
             fields[key] = tuple(data[key])
         return cls(**fields)

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = [
-    "Cleaning",
-    "Night",
-    "certain_model",
-    "cleaning_of",
-    "known_cleaning",
-    "model_of",
-    "read_night",
-]
+__all__ = ["Night", "decisions_of", "read_night"]
 
 import dataclasses
 import datetime
@@ -18,21 +10,14 @@ import functools
 from collections.abc import Iterator
 from pathlib import Path
 
-from lstosa_luigi.config import Settings
 from lstosa_luigi.errors import InputError
 from lstosa_luigi.layout import Layout
-from lstosa_luigi.observation import calibration, cleaning, models
+from lstosa_luigi.observation import calibration
 from lstosa_luigi.observation.catalog import Source, read_run_catalog
-from lstosa_luigi.observation.choice import Choice
-from lstosa_luigi.observation.runs import (
-    DATA,
-    DRS4,
-    PEDCALIB,
-    DatedRun,
-    Run,
-    RunSummary,
-    read_run_summary,
-)
+from lstosa_luigi.observation.choice import Choice, Forced
+from lstosa_luigi.observation.decisions import FORCED_RUNS, NONE, Decision, Decisions, What
+from lstosa_luigi.observation.decisions_file import parse_decisions
+from lstosa_luigi.observation.runs import DATA, DatedRun, Run, RunSummary, read_run_summary
 
 FileState = tuple[int, int] | None
 
@@ -46,13 +31,19 @@ class Night:
     layout : Layout
         Places of the night.
     summary : RunSummary
-        Its runs.
+        Its runs, as the operators decided to see them.
+    observed : RunSummary
+        Its runs, as the run summary lists them.
+    decisions : Decisions
+        What the operators decided.
     max_days_back : int
         How many nights before this one a calibration run may be of.
     """
 
     layout: Layout
     summary: RunSummary
+    observed: RunSummary
+    decisions: Decisions = NONE
     max_days_back: int = 0
 
     @functools.cached_property
@@ -64,17 +55,45 @@ class Night:
     @property
     def data_runs(self) -> tuple[Run, ...]:
         """Runs to process."""
-        return self.summary.of_type(DATA)
+        runs = self.summary.of_type(DATA)
+        return tuple(run for run in runs if self.decisions.veto(run.number) is None)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What the operators left out, a line each."""
+        words = {What.VETO: "vetoed", What.DISCARD: "discarded"}
+        return tuple(
+            f"{decision.unit} is {words[decision.what]} ({decision.source})"
+            for decision in self.decisions.active
+            if decision.what in words
+        )
 
     @property
     def drs4_run(self) -> Choice[DatedRun]:
         """DRS4 run that the night is calibrated with."""
-        return calibration.choose_run(self._last_nights(), DRS4)
+        return self._run_of(What.DRS4)
 
     @property
     def pedcalib_run(self) -> Choice[DatedRun]:
         """PEDCALIB run that the night is calibrated with."""
-        return calibration.choose_run(self._last_nights(), PEDCALIB)
+        return self._run_of(What.PEDCALIB)
+
+    def _run_of(self, what: What) -> Choice[DatedRun]:
+        run_type, decision = FORCED_RUNS[what], self.decisions.forced(what)
+        if decision is None:
+            return calibration.choose_run(self._last_nights(), run_type)
+        number = int(decision.value)
+        for date, summary in self._last_nights():
+            if summary is None or all(run.number != number for run in summary.runs):
+                continue
+            forced = Forced(DatedRun(date, number), decision.source)
+            chosen = calibration.choose_run([(date, summary)], run_type, forced)
+            if forced.value in chosen.candidates:
+                return chosen
+            reason = f"{chosen.reason}, but run {forced.value} is no {run_type} run"
+            return Choice(None, reason, chosen.candidates)
+        reason = f"forced by {decision.source}, but run {number:05d} is in no run summary"
+        return Choice(None, f"{reason} back to {self._last_date}")
 
     @property
     def baseline_run(self) -> Choice[DatedRun]:
@@ -90,8 +109,17 @@ class Night:
         return own.drs4_run
 
     def time_calibration_of(self, run: int) -> Choice[Path]:
-        """Return the time calibration of a PEDCALIB run."""
-        return calibration.choose_time_calibration(self._time_calibrations, run)
+        """Return the time calibration of a PEDCALIB run, or the one that was forced."""
+        files, decision = self._time_calibrations, self.decisions.forced(What.TIME_CALIBRATION)
+        if decision is None:
+            return calibration.choose_time_calibration(files, run)
+        name = f".Run{int(decision.value):05d}."
+        named = [file for file in files if name in file.name]
+        if not named:
+            reason = f"no time calibration of run {int(decision.value):05d}, as forced by"
+            return Choice(None, f"{reason} {decision.source}", files)
+        forced = Forced(named[-1], decision.source)
+        return calibration.choose_time_calibration(files, run, forced)
 
     @property
     def time_calibration(self) -> Choice[Path]:
@@ -125,23 +153,65 @@ class Night:
 
         Like lstosa, make the run summary of an earlier night if its raw data are there.
         """
-        for run_type in (DRS4, PEDCALIB):
-            for date, summary in self._last_nights():
+        for what in FORCED_RUNS:
+            for date, summary in self._searched(what):
                 if summary is None and self.layout.of(date).has_raw_data():
                     return date
-                if summary is not None and summary.of_type(run_type):
-                    break
+        lender = self._lender()
+        return None if lender is None else lender.unlisted_night()
+
+    @property
+    def related(self) -> Decisions:
+        """Decisions that the products of the night depend on, its own last.
+
+        Those of other nights are those about the calibration, of each night that a run is, or but
+        for them would be, borrowed from.
+        """
+        lent: list[Decision] = []
+        for date in sorted(self._lending_nights() - {self.layout.date}):
+            layout = self.layout.of(date)
+            observed, decisions = _observed(layout), decisions_of(layout)
+            if observed is not None:
+                lent += decisions.about_calibration(observed, str(date))
+        return Decisions((*lent, *self.decisions.all)) if lent else self.decisions
+
+    def earlier(self) -> Iterator[RunSummary]:
+        """Yield the runs of the nights that a calibration run may be borrowed from."""
+        return (s for d, s in self._last_nights() if s is not None and d != self.layout.date)
+
+    def _lender(self) -> Night | None:
+        """Return the night that the PEDCALIB run is borrowed from; None if it is not borrowed."""
         pedcalib = self.pedcalib_run.value
         if pedcalib is None or pedcalib.date == self.layout.date:
             return None
-        lender = self.of(pedcalib.date)
-        return None if lender is None else lender.unlisted_night()
+        return self.of(pedcalib.date)
+
+    def _lending_nights(self) -> set[datetime.date]:
+        """Return the nights that decide what this one is calibrated with."""
+        dates = {date for what in FORCED_RUNS for date, _ in self._searched(what)}
+        chosen = (self.drs4_run.value, self.pedcalib_run.value)
+        dates |= {run.date for run in chosen if run is not None}
+        lender = self._lender()
+        return dates if lender is None else dates | lender._lending_nights()
+
+    def _searched(self, what: What) -> Iterator[tuple[datetime.date, RunSummary | None]]:
+        """Yield the nights that a calibration run is looked for in; none if it is forced."""
+        if self.decisions.forced(what) is not None:
+            return
+        for date, summary in self._last_nights():
+            yield date, summary
+            if summary is not None and summary.of_type(FORCED_RUNS[what]):
+                return
+
+    @property
+    def _last_date(self) -> datetime.date:
+        return self.layout.date - datetime.timedelta(self.max_days_back)
 
     def _last_nights(self) -> Iterator[tuple[datetime.date, RunSummary | None]]:
         yield self.layout.date, self.summary
         for days in range(1, self.max_days_back + 1):
             date = self.layout.date - datetime.timedelta(days)
-            yield date, _summary_of(self.layout.of(date))
+            yield date, _decided_summary(self.layout.of(date))
 
 
 def read_night(layout: Layout, max_days_back: int = 0) -> Night | None:
@@ -157,22 +227,53 @@ def read_night(layout: Layout, max_days_back: int = 0) -> Night | None:
     Raises
     ------
     InputError
-        If the run summary is damaged; the run catalogue is read once its sources are asked for.
+        If the run summary or the file of decisions is damaged; the run catalogue is read once its
+        sources are asked for.
     """
     summary = _state(layout.run_summary())
     if summary is None:
         return None
-    return _read_night(layout, max_days_back, summary, _state(layout.run_catalog()))
+    states = (summary, _state(layout.run_catalog()), _state(layout.decisions()))
+    return _read_night(layout, max_days_back, states)
 
 
 @functools.lru_cache(maxsize=32)
-def _read_night(
-    layout: Layout, max_days_back: int, _summary: FileState, _catalog: FileState
-) -> Night:
-    return Night(layout, read_run_summary(layout.run_summary()), max_days_back)
+def _read_night(layout: Layout, max_days_back: int, _states: tuple[FileState, ...]) -> Night:
+    observed, decisions = read_run_summary(layout.run_summary()), decisions_of(layout)
+    summary = decisions.apply(observed, str(layout.decisions()))
+    return Night(layout, summary, observed, decisions, max_days_back)
 
 
-def _summary_of(layout: Layout) -> RunSummary | None:
+def decisions_of(layout: Layout) -> Decisions:
+    """Return what the operators decided about the night, also while it has no run summary.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged.
+    """
+    state = _state(layout.decisions())
+    return NONE if state is None else _read_decisions(layout.decisions(), state)
+
+
+@functools.lru_cache(maxsize=32)
+def _read_decisions(path: Path, _state: FileState) -> Decisions:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except ValueError as error:
+        raise InputError(f"{path}: cannot be read as operators' decisions ({error}).") from error
+    return parse_decisions(text, str(path))
+
+
+def _decided_summary(layout: Layout) -> RunSummary | None:
+    """Return the runs of a night as it was decided to see them; None if there is no summary."""
+    observed = _observed(layout)
+    return (
+        None if observed is None else decisions_of(layout).apply(observed, str(layout.decisions()))
+    )
+
+
+def _observed(layout: Layout) -> RunSummary | None:
     """Return the runs of a night of which nothing else matters; None if there is no summary."""
     path = layout.run_summary()
     state = _state(path)
@@ -191,108 +292,3 @@ def _state(path: Path) -> FileState:
     except FileNotFoundError:
         return None
     return status.st_mtime_ns, status.st_size
-
-
-def _available_models(layout: Layout) -> set[str]:
-    """Return the random forests that exist, and those that the simulated events can train."""
-    directories = layout.directories
-    training = directories.mc_dir / "DL1" / "AllSky"
-    trained = directories.rf_models.glob("*/dec_*")
-    trainable = training.glob("*/TrainingDataset/dec_*")
-    return {f"{path.parent.name}/{path.name}" for path in trained} | {
-        f"{path.parents[1].name}/{path.name}" for path in trainable
-    }
-
-
-def certain_model(layout: Layout, settings: Settings) -> str | None:
-    """Return the random forests that every run gets, whatever is found out; None if there are more.
-
-    They can be trained while the night is still being calibrated.
-    """
-    prefix = f"{settings.lstchain.mc_prod}nsb_tuning_"
-    wanted = [name for name in _available_models(layout) if name.startswith(prefix)]
-    return wanted[0] if len(wanted) == 1 else None
-
-
-@dataclasses.dataclass(frozen=True)
-class Cleaning:
-    """How the images of a run are cleaned.
-
-    Parameters
-    ----------
-    config : str
-        DL1b config.
-    dl1_prod : str
-        Directory of DL1b.
-    tailcuts : Tailcuts
-        Thresholds in p.e.
-    nsb_rate : float
-        Additional NSB rate in p.e./ns.
-    """
-
-    config: str
-    dl1_prod: str
-    tailcuts: cleaning.Tailcuts
-    nsb_rate: float
-
-
-def cleaning_of(layout: Layout, settings: Settings, run: int) -> Choice[Cleaning]:
-    """Return the cleaning of a run; its value is None while the tailcuts are not found.
-
-    Raises
-    ------
-    InputError
-        If a file that says so is damaged.
-    """
-    options = settings.lstchain
-    log = layout.tailcuts_log(run)
-    if options.apply_standard_dl1b_config:
-        config = Path(options.dl1b_config)
-        # lstosa wants the log of the tailcuts finder even then; without it the night counts as dark
-        rate = cleaning.parse_nsb_rate(log.read_text(), str(log)) if log.exists() else 0.0
-        dl1_prod, reason = options.dl1_prod_id, "the standard DL1b config is asked for"
-    else:
-        config = layout.tailcuts_config(run)
-        if not config.exists() or not log.exists():
-            return Choice(None, f"the tailcuts of run {run:05d} are not found yet")
-        rate = cleaning.parse_nsb_rate(log.read_text(), str(log))
-        dl1_prod, reason = "", f"found for run {run:05d}"
-    tailcuts = cleaning.parse_tailcuts(config.read_text(), str(config))
-    dl1_prod = dl1_prod or cleaning.dl1_prod_id(options.dl1_prod_id_prefix, tailcuts)
-    return Choice(Cleaning(str(config), dl1_prod, tailcuts, rate), reason)
-
-
-def known_cleaning(layout: Layout, settings: Settings, run: int) -> Cleaning:
-    """Return the cleaning of a run.
-
-    Raises
-    ------
-    InputError
-        If it is not found yet, or a file that says so is damaged.
-    """
-    found = cleaning_of(layout, settings, run)
-    if found.value is None:
-        raise InputError(f"Run {run:05d} cannot be cleaned: {found.reason}.")
-    return found.value
-
-
-def model_of(night: Night, settings: Settings, run: int, found: Cleaning) -> Choice[str]:
-    """Return the random forests of a run: existing ones, or ones that the MC can train.
-
-    Raises
-    ------
-    InputError
-        If the catalogue does not have the run.
-    """
-    source = night.sources.get(run)
-    if source is None:
-        raise InputError(
-            f"Run {run:05d} is not in {night.layout.run_catalog()}: its declination is not known."
-        )
-    return models.choose_model(
-        _available_models(night.layout),
-        settings.lstchain.mc_prod,
-        found.tailcuts.picture,
-        found.nsb_rate,
-        source.dec_deg,
-    )

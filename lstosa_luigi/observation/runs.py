@@ -4,9 +4,11 @@ from __future__ import annotations
 
 __all__ = [
     "DATA",
+    "DISCARDED",
     "DRS4",
     "IGNORED_TYPES",
     "PEDCALIB",
+    "TYPES",
     "DatedRun",
     "Run",
     "RunSummary",
@@ -24,24 +26,41 @@ from lstosa_luigi.observation.tables import read_table
 DRS4 = "DRS4"
 PEDCALIB = "PEDCALIB"
 DATA = "DATA"
-IGNORED_TYPES = frozenset({"ERROR", "CONF", "ERRPEDCALIB", "EDATA"})
+DISCARDED = "DISCARDED"
+"""Type of a run that the operators decided to leave out, whatever the run summary says of it."""
+IGNORED_TYPES = frozenset({"ERROR", "CONF", "ERRPEDCALIB", "EDATA", DISCARDED})
 """Types that are not processed; ``EDATA`` is the operators' mark for data to leave out."""
+TYPES = (DATA, DRS4, PEDCALIB, *sorted(IGNORED_TYPES - {DISCARDED}))
+"""Types that a run summary may give a run."""
 
 COLUMNS = ("run_id", "n_subruns", "run_type")
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One run of the night."""
+    """One run of the night.
+
+    Parameters
+    ----------
+    number : int
+        Run number.
+    type : str
+        What kind of run it is.
+    n_subruns : int
+        Subruns that were taken.
+    discarded : tuple of int
+        Those of them that are left out.
+    """
 
     number: int
     type: str
     n_subruns: int
+    discarded: tuple[int, ...] = ()
 
     @property
-    def subruns(self) -> range:
-        """Subrun numbers, counted from 0."""
-        return range(self.n_subruns)
+    def subruns(self) -> tuple[int, ...]:
+        """Numbers of the subruns to process; they count from 0."""
+        return tuple(n for n in range(self.n_subruns) if n not in self.discarded)
 
 
 @dataclasses.dataclass(frozen=True, order=True)

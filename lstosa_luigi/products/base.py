@@ -20,7 +20,7 @@ from lstosa_luigi.execution.environment import Tools, find_tools, standard_confi
 from lstosa_luigi.execution.spec import Job, Output
 from lstosa_luigi.execution.task import BatchParameter, SlurmTask
 from lstosa_luigi.layout import Layout
-from lstosa_luigi.observation.night import Night, read_night
+from lstosa_luigi.observation.night import Night, decisions_of, read_night
 
 FIRST = 10
 """Priority of what leads to the night-wise datacheck, from DL1b on the longest way to the end.
@@ -160,8 +160,7 @@ class NightProduct(NightTask, SlurmTask):
     ) -> Job:
         """Return the command with everything that is the same for all products."""
         name = f"{self.unit}_{self.task_family}"
-        cache = self.layout.cache()
-        cache.mkdir(parents=True, exist_ok=True)
+        cache = self.layout.cache()  # made by the first job: who only asks for jobs writes nothing
         return Job(
             name=name,
             title=self.title,
@@ -184,7 +183,13 @@ class NightProduct(NightTask, SlurmTask):
             group=f"{self.telescope}-{self.layout.flat_date}-{self.prod_id}",
             resource_class=resource_class,
             priority=self.priority,
+            decided=self._decided(),
         )
+
+    def _decided(self) -> tuple[str, ...]:
+        night = self.night
+        known = decisions_of(self.layout) if night is None else night.related
+        return tuple(decision.text for decision in known.active)
 
 
 class RunTask(NightTask):

@@ -48,7 +48,7 @@ def calibration_of(task: NightTask) -> list[luigi.Task]:
             drs4_run=baseline.number,
             drs4_date=baseline.date,
         ),
-        task.of_night(pedcalib.date, TimeCalibration, run_id=pedcalib.number),
+        task.sibling(TimeCalibration, run_id=pedcalib.number),
         task.sibling(Systematics),
     ]
 

@@ -12,7 +12,7 @@ import luigi
 from lstosa_luigi import commands
 from lstosa_luigi.errors import InputError
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
-from lstosa_luigi.observation.night import known_cleaning
+from lstosa_luigi.observation.reconstruction import is_cleaned_as_found, known_cleaning
 from lstosa_luigi.products.base import FIRST, NightProduct, RunTask, SubrunTask
 from lstosa_luigi.products.dl1a import DL1A, IMAGES, PARAMETERS
 from lstosa_luigi.products.interleaved import CatBCalibration, Tailcuts
@@ -42,11 +42,11 @@ class DL1B(CleanedSubrun):
 
     def requires(self) -> Iterator[Any]:
         """Need DL1a, the cleaning settings of the run, and Cat-B if the option asks for it."""
-        options = self.settings.lstchain
+        settings = self.settings
         yield self.sibling(DL1A, run_id=self.run_id, subrun=self.subrun)
-        if not options.apply_standard_dl1b_config:
+        if is_cleaned_as_found(self.layout, settings, self.run_id):
             yield self.sibling(Tailcuts, run_id=self.run_id)
-        if options.apply_catB_calibration:
+        if settings.lstchain.apply_catB_calibration:
             yield self.sibling(CatBCalibration, run_id=self.run_id)
 
     def output(self) -> luigi.LocalTarget:

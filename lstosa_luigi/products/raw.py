@@ -19,6 +19,7 @@ import luigi
 from lstosa_luigi import commands
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
 from lstosa_luigi.observation.choice import Choice
+from lstosa_luigi.observation.decisions import What
 from lstosa_luigi.observation.runs import DRS4, DatedRun
 from lstosa_luigi.products.base import External, NightProduct, RunTask, SubrunTask
 
@@ -89,7 +90,10 @@ class CalibrationRun(External):
 
     def hint(self) -> str:
         """Say which run is missing, where it was looked for, and what can be done."""
-        told = "" if self.night is None else self._choice().reason.partition(str(self.date))[2]
+        night, reason = self.night, "" if self.night is None else self._choice().reason
+        if night is not None and night.decisions.forced(What[str(self.run_type)]) is not None:
+            return f"No {self.run_type} run for {self.date}: {reason}. Undo that, or decide anew."
+        told = reason.partition(str(self.date))[2]
         return (
             f"No {self.run_type} run on {self.date} ({self.layout.run_summary()}){told}: the data "
             "cannot be calibrated. Correct the type of a run there, or set [calibration] "

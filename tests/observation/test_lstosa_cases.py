@@ -6,7 +6,8 @@ import json
 import pytest
 
 from lstosa_luigi import config
-from lstosa_luigi.observation.night import cleaning_of, model_of, read_night
+from lstosa_luigi.observation.night import read_night
+from lstosa_luigi.observation.reconstruction import cleaning_of, model_of
 from lstosa_luigi.observation.runs import DATA, DatedRun
 from lstosa_luigi.products.dl2 import dl2_prod_id
 from tests.configuration import NIGHT, layout_below

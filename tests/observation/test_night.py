@@ -7,7 +7,9 @@ import pytest
 
 from lstosa_luigi import config
 from lstosa_luigi.errors import InputError
-from lstosa_luigi.observation.night import certain_model, cleaning_of, model_of, read_night
+from lstosa_luigi.observation.choice import Choice
+from lstosa_luigi.observation.night import read_night
+from lstosa_luigi.observation.reconstruction import certain_model, cleaning_of, model_of
 from lstosa_luigi.observation.runs import DatedRun
 from tests.configuration import NIGHT, layout_below, load
 from tests.observation.tables import RUNS, catalog_text, summary_text
@@ -172,6 +174,164 @@ def test_corrected_run_summary_is_read_again(layout):
     assert len(read_night(layout).data_runs) == 2
     write(layout.run_summary(), summary_text().replace("1808,9,DATA", "1808,9,EDATA"))
     assert [run.number for run in read_night(layout).data_runs] == [1807]
+
+
+# --- as the operators decided ------------------------------------------------------------------
+
+
+def decide(layout, *entries):
+    """Write decisions, a line of YAML each."""
+    lines = "".join(
+        f"- {{number: {n}, {entry}, who: mara, why: seen, when: 2020-01-18}}\n"
+        for n, entry in enumerate(entries, 1)
+    )
+    write(layout.decisions(), f"schema_version: 1\ndecisions:\n{lines}")
+
+
+def test_changed_decisions_are_read_again(layout):
+    assert [run.number for run in read_night(layout).data_runs] == [1807, 1808]
+    decide(layout, "what: veto, run: 1807")
+    assert [run.number for run in read_night(layout).data_runs] == [1808]
+    layout.decisions().unlink()
+    assert [run.number for run in read_night(layout).data_runs] == [1807, 1808]
+
+
+def test_night_is_calibrated_with_the_runs_that_were_forced(layout):
+    decide(layout, "what: drs4, value: 1803", "what: pedcalib, value: 1805")
+    night = read_night(layout)
+    for number, choice, runs in (
+        (1, night.drs4_run, (1803, 1804)),
+        (2, night.pedcalib_run, (1805, 1806, 1809)),
+    ):
+        there = tuple(DatedRun(NIGHT, run) for run in runs)
+        assert choice == Choice(there[0], f"forced by decision {number} of mara: seen", there)
+
+
+def test_forced_run_that_is_of_another_type_by_now_is_not_replaced_by_another(layout):
+    decide(layout, "what: drs4, value: 1805")
+    choice = read_night(layout).drs4_run
+    assert choice.value is None
+    assert choice.reason == (
+        "forced by decision 1 of mara: seen, but run 01805 of 2020-01-17 is no DRS4 run"
+    )
+
+
+def test_forced_run_that_no_night_has_is_not_replaced_by_another(layout):
+    decide(layout, "what: drs4, value: 1700")
+    choice = read_night(layout, max_days_back=4).drs4_run
+    assert choice.value is None
+    assert choice.reason == (
+        "forced by decision 1 of mara: seen, but run 01700 is in no run summary back to 2020-01-13"
+    )
+
+
+def test_forced_run_may_be_of_an_earlier_night(layout):
+    write_summaries(layout, [DATA, PEDCALIB], [DRS4_2], [DRS4_1])
+    decide(layout, "what: drs4, value: 1801")
+    night = read_night(layout, max_days_back=4)
+    assert night.drs4_run.value == DatedRun(NIGHT - timedelta(2), 1801)
+    assert night.drs4_run.reason == "forced by decision 1 of mara: seen"
+    assert [run.number for summary in night.earlier() for run in summary.runs] == [1802, 1801]
+
+
+@pytest.mark.parametrize("run", [1801, 1802])
+def test_no_earlier_night_has_to_be_listed_for_a_run_that_is_forced(layout, run):
+    """Whether or not the forced run, 1801 of two nights before, is still of its type."""
+    write_summaries(layout, [DATA, PEDCALIB, (1802, 1, "ERROR")], None, [DRS4_1])
+    write(layout.of(NIGHT - timedelta(1)).r0_file(1803, 0))
+    night = read_night(layout, max_days_back=4)
+    assert night.unlisted_night() == NIGHT - timedelta(1)
+    decide(layout, f"what: drs4, value: {run}")
+    night = read_night(layout, max_days_back=4)
+    assert night.unlisted_night() is None
+    assert (night.drs4_run.value is not None) == (run == 1801)
+
+
+def test_run_that_was_discarded_in_its_own_night_is_not_borrowed(layout):
+    write_summaries(layout, [DATA], [DRS4_2], [DRS4_1, PEDCALIB])
+    night, before = read_night(layout, max_days_back=4), layout.of(NIGHT - timedelta(1))
+    assert night.drs4_run.value == DatedRun(before.date, 1802)
+    decide(before, "what: discard, run: 1802")
+    assert night.drs4_run.value == DatedRun(NIGHT - timedelta(2), 1801)
+    before.decisions().unlink()
+    assert night.drs4_run.value == DatedRun(before.date, 1802)
+
+
+def test_run_is_borrowed_as_its_own_night_was_decided_to_see_it(layout):
+    write_summaries(layout, [DATA], [(1802, 1, "ERROR")], [DRS4_1, PEDCALIB])
+    before = layout.of(NIGHT - timedelta(1))
+    decide(before, "what: set-type, run: 1802, value: DRS4")
+    assert read_night(layout, max_days_back=4).drs4_run.value == DatedRun(before.date, 1802)
+
+
+def test_borrowed_pedcalib_run_is_analysed_with_the_drs4_run_forced_in_its_own_night(layout):
+    write_summaries(layout, [DATA], [DRS4_1, DRS4_2, PEDCALIB])
+    before = layout.of(NIGHT - timedelta(1))
+    decide(before, "what: drs4, value: 1801")
+    decide(layout, "what: drs4, value: 1802")
+    night = read_night(layout, max_days_back=4)
+    assert night.drs4_run.value == DatedRun(before.date, 1802)
+    assert night.baseline_run.value == DatedRun(before.date, 1801)
+
+
+def related(layout):
+    return [decision.text for decision in read_night(layout, max_days_back=4).related.all]
+
+
+def test_decisions_about_what_is_borrowed_count_beside_those_of_the_night(layout):
+    write_summaries(layout, [DATA], [DRS4_2, DATA], [DRS4_1, PEDCALIB], [DRS4_1, PEDCALIB])
+    decide(layout, "what: veto, run: 1807")
+    decide(layout.of(NIGHT - timedelta(1)), "what: discard, run: 1807", "what: drs4, value: 1802")
+    decide(layout.of(NIGHT - timedelta(2)), "what: discard, run: 1801")
+    decide(layout.of(NIGHT - timedelta(3)), "what: discard, run: 1801")
+    assert related(layout) == [
+        "discard run 01801 of 2020-01-14",  # the PEDCALIB run is analysed with that by now
+        "discard run 01801 of 2020-01-15",
+        "drs4 the night of 2020-01-16 1802",
+        "veto run 01807",
+    ]
+    write_summaries(layout, [DRS4_1, PEDCALIB, DATA])
+    assert related(layout) == ["veto run 01807"], "it borrows nothing"
+
+
+def test_time_calibration_is_the_one_that_was_forced(layout):
+    decide(layout, "what: time-calibration, value: 4211")
+    choice = read_night(layout).time_calibration
+    assert choice.value.name == "time_calibration.Run04211.0000.h5"
+    assert (choice.reason, len(choice.candidates)) == ("forced by decision 1 of mara: seen", 2)
+
+
+def test_forced_time_calibration_that_is_gone_is_not_replaced_by_another(layout):
+    decide(layout, "what: time-calibration, value: 7777")
+    choice = read_night(layout).time_calibration
+    assert choice.value is None
+    assert choice.reason.startswith("no time calibration of run 07777, as forced by decision 1")
+
+
+def test_run_is_cleaned_as_was_forced_and_as_dark_as_the_run_it_is_cleaned_like(layout):
+    decide(layout, f"what: tailcuts, value: {layout.tailcuts_config(1807)}, run: 1808")
+    choice = cleaning_of(layout, config.load(), 1808)
+    assert choice.reason == "forced by decision 1 of mara: seen"
+    assert (choice.value.dl1_prod, choice.value.nsb_rate) == ("tailcut84", 0.2221)
+
+
+def test_forced_cleaning_that_is_gone_is_named_with_the_decision(layout):
+    decide(layout, "what: tailcuts, value: /no/such.json")
+    with pytest.raises(
+        InputError, match=r"^/no/such.json is not there; run 01808 is to be cleaned"
+    ):
+        cleaning_of(layout, config.load(), 1808)
+
+
+def test_random_forests_are_those_that_were_forced_also_without_a_source(layout):
+    decide(layout, f"what: rf-model, value: {MODEL}, run: 1808")
+    layout.run_catalog().unlink()
+    found = cleaning_of(layout, config.load(), 1807).value
+    choice = model_of(read_night(layout), config.load(), 1808, found)
+    assert (choice.value, choice.reason) == (MODEL, "forced by decision 1 of mara: seen")
+
+
+# --- cleaning and random forests -----------------------------------------------------------------
 
 
 def test_cleaning_is_the_one_found_for_the_run(layout):

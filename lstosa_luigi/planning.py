@@ -1,0 +1,334 @@
+"""What the next command on a night would do, and why: found by walking the graph, nothing else.
+
+Nothing is written or submitted here. How a plan is shown: :mod:`lstosa_luigi.cli.plan`.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Item", "NamedChoice", "Plan", "RunRow", "State", "make_plan"]
+
+import dataclasses
+import enum
+from collections.abc import Iterator
+from typing import Any
+
+from luigi.task import flatten
+
+from lstosa_luigi.config import Settings
+from lstosa_luigi.errors import LstosaError
+from lstosa_luigi.graph import Step, walk
+from lstosa_luigi.night import NightlyClose
+from lstosa_luigi.observation.choice import Choice
+from lstosa_luigi.observation.decisions import Decision, What
+from lstosa_luigi.observation.night import Night, decisions_of
+from lstosa_luigi.observation.reconstruction import cleaning_of, forced_model_of, model_of
+from lstosa_luigi.observation.runs import DATA, DISCARDED, IGNORED_TYPES, DatedRun, Run
+from lstosa_luigi.outdated import Outdated, find_outdated
+from lstosa_luigi.products.base import External, NightProduct
+
+
+class State(str, enum.Enum):
+    """How a product stands."""
+
+    THERE = "there"
+    MAKE = "make"
+    """It is not there and would be made."""
+    AGAIN = "again"
+    """It is there, but was made before the operators decided otherwise."""
+    BLOCKED = "blocked"
+    """It needs something that only the outside can supply."""
+    LEFT = "left"
+    """It is not there, or outdated, but the night is closed, or accepted, as it is."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Item:
+    """One product of the plan.
+
+    Parameters
+    ----------
+    product, unit, title : str
+        Kind, what it is of, and both in an operator's words.
+    state : State
+        How it stands.
+    reason : str
+        Why, where it is neither there nor simply to be made.
+    files : tuple of str
+        Where it lies.
+    follows : bool
+        Whether it is outdated only because something that it is made of is.
+    command : tuple of str
+        What would make it, if it would be made and commands were asked for.
+    """
+
+    product: str
+    unit: str
+    title: str
+    state: State
+    reason: str
+    files: tuple[str, ...]
+    follows: bool = False
+    command: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class RunRow:
+    """One run of the night, and what becomes of it."""
+
+    run: int
+    type: str
+    observed_type: str
+    n_subruns: int
+    discarded: tuple[int, ...]
+    source: str
+    treatment: str
+
+
+@dataclasses.dataclass(frozen=True)
+class NamedChoice:
+    """A choice and what it is for; *run* is None for the whole night."""
+
+    name: str
+    run: int | None
+    choice: Choice[Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A night as the next command would find it.
+
+    Parameters
+    ----------
+    date, telescope, prod_id : str
+        Which night.
+    conclusion : str
+        Whether it is closed.
+    is_known : bool
+        Whether there is a run summary.
+    is_settled : bool
+        Whether nothing would be made in any case: the night is closed, or accepted as it is.
+    runs, choices, decisions, items : tuple
+        Its runs, what was chosen, what the operators decided and holds, its products.
+    missing : tuple of str
+        What only the outside can supply.
+    problems : tuple of str
+        What cannot be planned, or keeps the night from being closed.
+    notes : tuple of str
+        What is not known yet.
+    """
+
+    date: str
+    telescope: str
+    prod_id: str
+    conclusion: str
+    is_known: bool
+    is_settled: bool
+    runs: tuple[RunRow, ...]
+    choices: tuple[NamedChoice, ...]
+    decisions: tuple[Decision, ...]
+    items: tuple[Item, ...]
+    missing: tuple[str, ...]
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def make_plan(root: NightlyClose, with_commands: bool = False) -> Plan:
+    """Return what ``NightlyClose`` would do now.
+
+    Parameters
+    ----------
+    root : NightlyClose
+        The night.
+    with_commands : bool
+        Whether to name the command of each product that would be made.
+
+    Raises
+    ------
+    LstosaError
+        If a table that the whole night rests on is damaged.
+    """
+    night = root.night
+    steps = list(walk([*root.wanted()]))
+    missing, problems = _externals(steps), [*_problems(steps)]
+    runs: tuple[RunRow, ...] = ()
+    choices: tuple[NamedChoice, ...] = ()
+    if night is not None:
+        runs, choices = tuple(_runs(night)), tuple(_choices(night, root.settings))
+        for run in night.summary.unknown:
+            problems.append(
+                f"Run {run.number:05d} is of the unknown type {run.type!r}: the night is not closed"
+            )
+    return Plan(
+        date=str(root.date),
+        telescope=str(root.telescope),
+        prod_id=str(root.prod_id),
+        conclusion=root.conclusion(),
+        is_known=night is not None,
+        is_settled=root.complete() or root.is_accepted(),
+        runs=runs,
+        choices=choices,
+        decisions=(decisions_of(root.layout) if night is None else night.related).active,
+        items=tuple(_items(root, steps, missing, with_commands)),
+        missing=tuple(dict.fromkeys(missing.values())),
+        problems=tuple(problems),
+        notes=tuple(_notes(root, night, choices)),
+    )
+
+
+# --- products ------------------------------------------------------------------------------
+
+
+def _items(
+    root: NightlyClose, steps: list[Step], missing: dict[str, str], with_commands: bool
+) -> Iterator[Item]:
+    outdated = find_outdated(steps)
+    is_left = root.complete() or root.is_accepted()
+    blocked = dict(missing)
+    for step in steps:
+        task = step.task
+        waits = [blocked[need.task_id] for need in step.needs if need.task_id in blocked]
+        is_made = _is_there(task)
+        if waits and not is_made:
+            blocked[task.task_id] = waits[0]
+        if not isinstance(task, NightProduct):
+            continue
+        old = outdated.get(task.task_id, Outdated(""))
+        reason = old.reason
+        if is_made and not reason:
+            state = State.THERE
+        elif is_left:
+            state = State.LEFT
+        elif waits:
+            state, reason = State.BLOCKED, waits[0]
+        else:
+            state = State.AGAIN if is_made else State.MAKE
+        command: tuple[str, ...] = ()
+        if with_commands and state in (State.MAKE, State.AGAIN):
+            try:
+                command = task.job().argv
+            except LstosaError as error:
+                reason = str(error)
+        files = tuple(str(target.path) for target in flatten(task.output()))
+        yield Item(
+            task.task_family, task.unit, task.title, state, reason, files, old.follows, command
+        )
+
+
+def _externals(steps: list[Step]) -> dict[str, str]:
+    """Return what to do for each thing that is not there and that no command makes."""
+    return {
+        step.task.task_id: step.task.hint()
+        for step in steps
+        if isinstance(step.task, External) and not _is_there(step.task)
+    }
+
+
+def _problems(steps: list[Step]) -> Iterator[str]:
+    for step in steps:
+        if step.problem:
+            yield f"{getattr(step.task, 'title', step.task.task_family)}: {step.problem}"
+
+
+def _is_there(task: Any) -> bool:
+    try:
+        return bool(task.complete())
+    except LstosaError:
+        return False
+
+
+# --- runs and choices ----------------------------------------------------------------------
+
+
+def _runs(night: Night) -> Iterator[RunRow]:
+    observed = {run.number: run for run in night.observed.runs}
+    for run in night.summary.runs:
+        source = night.sources.get(run.number)
+        yield RunRow(
+            run=run.number,
+            type=run.type,
+            observed_type=observed[run.number].type,
+            n_subruns=run.n_subruns,
+            discarded=run.discarded,
+            source="" if source is None else source.name,
+            treatment=_treatment(night, run),
+        )
+
+
+def _treatment(night: Night, run: Run) -> str:
+    """Say what becomes of a run."""
+    chosen = (night.drs4_run.value, night.pedcalib_run.value)
+    if run.type == DISCARDED:
+        whole = [d for d in night.decisions.of(What.DISCARD) if d.run == run.number]
+        return f"discarded ({whole[-1].source})"
+    if run.type == DATA:
+        veto = night.decisions.veto(run.number)
+        return "processed" if veto is None else f"vetoed ({veto.source})"
+    if DatedRun(night.layout.date, run.number) in chosen:
+        return "calibrates the night"
+    if run.type in IGNORED_TYPES:
+        return "left alone"
+    if run in night.summary.unknown:
+        return "unknown type: keeps the night from being closed"
+    return "not used"
+
+
+def _choices(night: Night, settings: Settings) -> Iterator[NamedChoice]:
+    yield NamedChoice("DRS4 run", None, night.drs4_run)
+    yield NamedChoice("PEDCALIB run", None, night.pedcalib_run)
+    yield NamedChoice("time calibration", None, night.time_calibration)
+    yield NamedChoice("F-factor systematics", None, night.systematics)
+    for run in night.data_runs:
+        cleaning = _cleaning(night, settings, run.number)
+        yield NamedChoice("cleaning", run.number, cleaning)
+        yield NamedChoice("random forests", run.number, _model(night, settings, run, cleaning))
+
+
+def _cleaning(night: Night, settings: Settings, run: int) -> Choice[Any]:
+    try:
+        return cleaning_of(night.layout, settings, run)
+    except LstosaError as error:
+        return Choice(None, str(error))
+
+
+def _model(night: Night, settings: Settings, run: Run, cleaning: Choice[Any]) -> Choice[str]:
+    if cleaning.value is None:
+        unknown: Choice[str] = Choice(None, f"chosen after the cleaning; {cleaning.reason}")
+        return forced_model_of(night, run.number) or unknown
+    try:
+        return model_of(night, settings, run.number, cleaning.value)
+    except LstosaError as error:
+        return Choice(None, str(error))
+
+
+# --- what is not known ---------------------------------------------------------------------
+
+
+def _notes(
+    root: NightlyClose, night: Night | None, choices: tuple[NamedChoice, ...]
+) -> Iterator[str]:
+    if night is None:
+        yield (
+            f"{root.layout.run_summary()} is not there yet: which runs there are, and all that "
+            "follows from them, is known once it is made"
+        )
+        return
+    if root.complete():
+        yield "the night is closed: nothing would be made"
+    elif root.is_accepted():
+        yield "the night is accepted as it is: it would be closed, and nothing else be made"
+    unlisted = night.unlisted_night()
+    if unlisted is not None:
+        yield (
+            f"the runs of {unlisted} are listed first: what the night is calibrated with, and all "
+            "that is made with it, is chosen once they are known"
+        )
+    unknown = [
+        f"{named.run:05d}"
+        for named in choices
+        if named.name == "cleaning" and named.choice.value is None
+    ]
+    if unknown:
+        yield (
+            f"DL1B to DL3 of {', '.join(unknown)}, and what is made of several runs, are named "
+            "once the cleaning of the runs is known"
+        )
