@@ -89,7 +89,7 @@ def test_killed_ten_times_it_takes_its_jobs_up_again_and_submits_none_twice(
     kills = 0
     while kills < KILLS:
         process = night.start(port=luigid)
-        time.sleep(moments.uniform(1, 7))
+        time.sleep(moments.uniform(1, 4))
         assert process.poll() is None, "the night was over too soon: " + process.communicate()[0]
         process.send_signal(signal.SIGKILL)
         process.communicate()
