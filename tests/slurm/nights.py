@@ -128,7 +128,8 @@ def _rows(slurm: Cluster, night: Submitter) -> list[tuple[str, str]]:
     wait_until(lambda: not _names(slurm, f"{prefix}-"), 60, "the end of the test's jobs")
     # the controller forgets jobs after a minute; accounting hears of them after some seconds
     listed = slurm.client("squeue", "-h", "-a", "-r", "-t", "all", "-o", "%i %j").splitlines()
-    over = {job for job, name in map(str.split, listed) if name.startswith(f"{prefix}-")}
+    named = (line.partition(" ") for line in listed)
+    over = {job for job, _, name in named if name.startswith(f"{prefix}-")}
     wait_until(lambda: over <= {row[0] for row in ask()}, 60, "accounting")
     wait_until(lambda: not any(re.match("RUN|PEND", row[1]) for row in ask()), 60, "accounting")
     return [
