@@ -163,3 +163,44 @@ def wait_for_answer(night: FakeNight, port: int) -> None:
     while (result := night.luigi(port=port)).returncode == 40:
         assert time.monotonic() < deadline, result.stdout
     assert result.returncode == 0, result.stdout
+
+
+def test_a_run_wise_datacheck_is_made_again_before_what_is_made_of_it(closed: FakeNight) -> None:
+    """What was put together of the runs is there, but not what is still to be added to it."""
+    name = "datacheck_dl1_LST-1.Run00003.h5"
+    longterm = closed.base / "DL1/datacheck_files/night_wise/DL1_datacheck_20240302.h5"
+    for path in (closed.base / CUTS / "datacheck" / name, longterm.resolve(), closed.flag):
+        path.unlink()
+    closed.forget_calls()
+    result = closed.luigi()
+    assert result.returncode == 0, result.stdout
+    tools = [call[0] for call in closed.calls()]
+    assert sorted(tools) == ["lstchain_check_dl1", "lstchain_cherenkov_transparency"]
+    closed.forget_calls()
+
+
+def test_a_product_needs_whatever_makes_what_it_is_given(closed: FakeNight) -> None:
+    script = """
+import datetime
+from luigi.task import flatten
+from lstosa_luigi import NightlyClose
+from lstosa_luigi.execution.task import SlurmTask
+from lstosa_luigi.graph import walk
+steps = [s for s in walk([NightlyClose(date=datetime.date(2024, 3, 2))])
+         if isinstance(s.task, SlurmTask)]
+makers = {t.path: s.task for s in steps for t in flatten(s.task.output())}
+given = 0
+for step in steps:
+    job = step.task.job()
+    for path in (*job.inputs, *job.staged.values(), *job.copied.values()):
+        maker = makers.get(path)
+        given += maker is not None
+        if maker is not None and maker.task_id not in {need.task_id for need in step.needs}:
+            print(step.task.title, "is given", path, "of", maker.title)
+print(given)
+"""
+    printed = closed.python(script).stdout.splitlines()
+    assert int(printed[-1]) > 20
+    # the run summary is what a night is known by: without it nothing of the night is planned
+    lines = [line for line in printed[:-1] if not line.endswith("of RunSummary 20240302")]
+    assert not lines, "\n".join(lines)

@@ -13,6 +13,7 @@ import luigi
 from lstosa_luigi import commands
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
 from lstosa_luigi.products.base import FIRST, NightProduct
+from lstosa_luigi.products.dl1a import DL1A
 from lstosa_luigi.products.dl1b import DL1B, CleanedRun, CleanedSubrun
 
 COSMICS = "/dl1datacheck/cosmics"
@@ -25,9 +26,10 @@ class DL1Check(CleanedSubrun):
     follows = DL1B
     priority = FIRST + 1
 
-    def requires(self) -> Any:
-        """Need DL1b; the muon rings are there since DL1a."""
-        return self.clone(DL1B)
+    def requires(self) -> Iterator[Any]:
+        """Need DL1b, and the muon rings, which are there since DL1a."""
+        yield self.clone(DL1B)
+        yield self.sibling(DL1A, run_id=self.run_id, subrun=self.subrun)
 
     def output(self) -> luigi.LocalTarget:
         """Return the datacheck."""
@@ -55,8 +57,12 @@ class RunDatacheck(CleanedRun):
     priority = FIRST
 
     def requires(self) -> Iterator[Any]:
-        """Need the datachecks of all subruns."""
-        yield from self.of_subruns(DL1Check)
+        """Need the datachecks of all subruns, and their muon rings."""
+        checks = list(self.of_subruns(DL1Check))
+        yield from checks
+        yield from (
+            check.sibling(DL1A, run_id=self.run_id, subrun=check.subrun) for check in checks
+        )
 
     def output(self) -> dict[str, luigi.LocalTarget]:
         """Return the table and the plots."""
@@ -106,6 +112,11 @@ class _OfNight(NightProduct):
 
     runs = luigi.DictParameter(description="run number to directory of DL1b")
 
+    def requires(self) -> Iterator[Any]:
+        """Need the datachecks of all runs."""
+        for run, dl1_prod in sorted(self.runs.items()):
+            yield self.sibling(RunDatacheck, run_id=int(run), dl1_prod=dl1_prod)
+
     def tables(self) -> list[Path]:
         """Return the run-wise datachecks."""
         return [
@@ -122,11 +133,6 @@ class LongtermDatacheck(_OfNight):
     """Datachecks of all runs together, with an interactive page."""
 
     priority = FIRST + 2
-
-    def requires(self) -> Iterator[Any]:
-        """Need the datachecks of all runs."""
-        for run, dl1_prod in sorted(self.runs.items()):
-            yield self.sibling(RunDatacheck, run_id=int(run), dl1_prod=dl1_prod)
 
     def output(self) -> dict[str, luigi.LocalTarget]:
         """Return the page, the log, and the table that the transparency is still to be added to."""
@@ -164,9 +170,10 @@ class CherenkovTransparency(_OfNight):
 
     priority = FIRST + 2
 
-    def requires(self) -> Any:
-        """Need the table to add to."""
-        return self.clone(LongtermDatacheck)
+    def requires(self) -> Iterator[Any]:
+        """Need the table to add to, and the datachecks that it was made of."""
+        yield self.clone(LongtermDatacheck)
+        yield from super().requires()
 
     def output(self) -> luigi.LocalTarget:
         """Return the complete table."""
