@@ -16,6 +16,7 @@ from luigi.task import flatten
 
 from lstosa_luigi.config import Settings
 from lstosa_luigi.errors import LstosaError
+from lstosa_luigi.execution.task import is_there
 from lstosa_luigi.graph import Step, walk
 from lstosa_luigi.night import NightlyClose
 from lstosa_luigi.observation.choice import Choice
@@ -147,7 +148,7 @@ def make_plan(root: NightlyClose, with_commands: bool = False) -> Plan:
     LstosaError
         If a table that the whole night rests on is damaged.
     """
-    night = root.night
+    night, is_settled = root.night, root.complete() or root.is_accepted()
     steps = list(walk([*root.wanted()]))
     missing, problems = _externals(steps), [*_problems(steps)]
     runs: tuple[RunRow, ...] = ()
@@ -164,11 +165,11 @@ def make_plan(root: NightlyClose, with_commands: bool = False) -> Plan:
         prod_id=str(root.prod_id),
         conclusion=root.conclusion(),
         is_known=night is not None,
-        is_settled=root.complete() or root.is_accepted(),
+        is_settled=is_settled,
         runs=runs,
         choices=choices,
         decisions=(decisions_of(root.layout) if night is None else night.related).active,
-        items=tuple(_items(root, steps, missing, with_commands)),
+        items=tuple(_items(steps, missing, is_settled, with_commands)),
         missing=tuple(dict.fromkeys(missing.values())),
         problems=tuple(problems),
         notes=tuple(_notes(root, night, choices)),
@@ -179,15 +180,14 @@ def make_plan(root: NightlyClose, with_commands: bool = False) -> Plan:
 
 
 def _items(
-    root: NightlyClose, steps: list[Step], missing: dict[str, str], with_commands: bool
+    steps: list[Step], missing: dict[str, str], is_settled: bool, with_commands: bool
 ) -> Iterator[Item]:
     outdated = find_outdated(steps)
-    is_left = root.complete() or root.is_accepted()
     blocked = dict(missing)
     for step in steps:
         task = step.task
         waits = [blocked[need.task_id] for need in step.needs if need.task_id in blocked]
-        is_made = _is_there(task)
+        is_made = is_there(task)
         if waits and not is_made:
             blocked[task.task_id] = waits[0]
         if not isinstance(task, NightProduct):
@@ -196,7 +196,7 @@ def _items(
         reason = old.reason
         if is_made and not reason:
             state = State.THERE
-        elif is_left:
+        elif is_settled:
             state = State.LEFT
         elif waits:
             state, reason = State.BLOCKED, waits[0]
@@ -219,7 +219,7 @@ def _externals(steps: list[Step]) -> dict[str, str]:
     return {
         step.task.task_id: step.task.hint()
         for step in steps
-        if isinstance(step.task, External) and not _is_there(step.task)
+        if isinstance(step.task, External) and not is_there(step.task)
     }
 
 
@@ -227,13 +227,6 @@ def _problems(steps: list[Step]) -> Iterator[str]:
     for step in steps:
         if step.problem:
             yield f"{getattr(step.task, 'title', step.task.task_family)}: {step.problem}"
-
-
-def _is_there(task: Any) -> bool:
-    try:
-        return bool(task.complete())
-    except LstosaError:
-        return False
 
 
 # --- runs and choices ----------------------------------------------------------------------

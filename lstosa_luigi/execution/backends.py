@@ -26,7 +26,6 @@ def make_backend() -> tuple[Backend, float]:
     execution, local = config.load_execution()
     slurm = options.load()
     if execution.backend == "slurm":
-        return SlurmBackend(Slurm(export=slurm.common.export), slurm), min(
-            slurm.common.poll_interval, SLOWEST_S
-        )
+        client = Slurm(export=slurm.common.export)
+        return SlurmBackend(client, slurm), min(slurm.common.poll_interval, SLOWEST_S)
     return LocalBackend(local.jobs, local.max_tries, slurm.retries.delay), local.poll_interval

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["BatchParameter", "SlurmTask"]
+__all__ = ["BatchParameter", "SlurmTask", "is_there"]
 
 import re
 from collections.abc import Iterable, Sequence
@@ -13,6 +13,7 @@ import luigi
 import luigi.task
 
 from lstosa_luigi import config
+from lstosa_luigi.errors import LstosaError
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
 
 MAX_BATCH = 200
@@ -133,3 +134,11 @@ class SlurmTask(luigi.Task):
             f"{self.task_family} needs the worker of lstosa_luigi: import lstosa_luigi before "
             "luigi.build, or use luigi --module lstosa_luigi"
         )
+
+
+def is_there(task: luigi.Task) -> bool:
+    """Whether a task is complete; not if its inputs became unreadable meanwhile."""
+    try:
+        return bool(task.complete())
+    except LstosaError:
+        return False

@@ -34,7 +34,7 @@ from lstosa_luigi.execution.console import Console
 from lstosa_luigi.execution.lock import Held, RootLock
 from lstosa_luigi.execution.signals import exit_code_of, name_of, raise_at_end
 from lstosa_luigi.execution.spec import Job
-from lstosa_luigi.execution.task import SlurmTask
+from lstosa_luigi.execution.task import SlurmTask, is_there
 
 logger = logging.getLogger("luigi-interface")
 
@@ -211,7 +211,7 @@ class JobWorker(luigi.worker.Worker):
 
     def _keep_alive(self, get_work_response: Any) -> bool:
         """Stay as long as another worker makes something that this one waits for."""
-        if all(_is_there(root) for root in self._roots):
+        if all(is_there(root) for root in self._roots):
             return False
         if time.monotonic() - self._asked_for_others > SECONDS_BETWEEN_QUESTIONS:
             self._asked_for_others = time.monotonic()
@@ -321,15 +321,13 @@ class JobWorker(luigi.worker.Worker):
 
     def _is_forgotten(self) -> bool:
         """Whether luigid lost its state: it knows of none of the root tasks any more."""
-        roots = {root.task_id for root in self._roots if not _is_there(root)}
+        roots = {root.task_id for root in self._roots if not is_there(root)}
         states = (PENDING, FAILED, DONE, DISABLED, UNKNOWN)
         return bool(roots) and not any(roots & self._mine(status).keys() for status in states)
 
     def _lacking(self, status: str) -> dict[str, luigi.Task]:
         """Return tasks of this worker that luigid has in a state, but whose products lack."""
-        return {
-            task_id: task for task_id, task in self._mine(status).items() if not _is_there(task)
-        }
+        return {task_id: task for task_id, task in self._mine(status).items() if not is_there(task)}
 
     def _mine(self, status: str) -> dict[str, luigi.Task]:
         """Return tasks of this worker that luigid has in a state, whoever works on them."""
@@ -343,7 +341,7 @@ class JobWorker(luigi.worker.Worker):
         noticed = False
         for task_id, status in history.items():
             task = self._scheduled_tasks.get(task_id)
-            if status == PENDING and task is not None and _is_there(task):
+            if status == PENDING and task is not None and is_there(task):
                 self._add_task_history.append((task, DONE, True))
                 noticed = True
                 super().add(task)
@@ -365,7 +363,7 @@ class JobWorker(luigi.worker.Worker):
         """Correct the history for the exit code: what others made is made."""
         last = {task.task_id: (task, status) for task, status, _ in self._add_task_history}
         for task, status in last.values():
-            if status == PENDING and _is_there(task):
+            if status == PENDING and is_there(task):
                 self._add_task_history.append((task, DONE, True))
         for response in self._get_work_response_history:
             response["running_tasks"] = []
@@ -373,7 +371,7 @@ class JobWorker(luigi.worker.Worker):
     def _conclude(self) -> None:
         hints: dict[str, None] = {}
         for task in self._scheduled_tasks.values():
-            if luigi.worker._is_external(task) and hasattr(task, "hint") and not _is_there(task):
+            if luigi.worker._is_external(task) and hasattr(task, "hint") and not is_there(task):
                 hints[task.hint()] = None
         for hint in hints:
             self.console.say(f"MISSING  {hint}")
@@ -381,14 +379,6 @@ class JobWorker(luigi.worker.Worker):
             if isinstance(root, Root):
                 with contextlib.suppress(LstosaError):  # it was said why nothing could be planned
                     self.console.say(root.conclusion())
-
-
-def _is_there(task: luigi.Task) -> bool:
-    """Whether a task is complete; not if its inputs became unreadable meanwhile."""
-    try:
-        return bool(task.complete())
-    except LstosaError:
-        return False
 
 
 def _url_of(log: str) -> str | None:

@@ -233,13 +233,15 @@ def read_night(layout: Layout, max_days_back: int = 0) -> Night | None:
     summary = _state(layout.run_summary())
     if summary is None:
         return None
-    states = (summary, _state(layout.run_catalog()), _state(layout.decisions()))
-    return _read_night(layout, max_days_back, states)
+    others = (_state(layout.run_catalog()), _state(layout.decisions()))
+    return _read_night(layout, max_days_back, summary, others)
 
 
 @functools.lru_cache(maxsize=32)
-def _read_night(layout: Layout, max_days_back: int, _states: tuple[FileState, ...]) -> Night:
-    observed, decisions = read_run_summary(layout.run_summary()), decisions_of(layout)
+def _read_night(
+    layout: Layout, max_days_back: int, state: FileState, _others: tuple[FileState, ...]
+) -> Night:
+    observed, decisions = _read_summary(layout.run_summary(), state), decisions_of(layout)
     summary = decisions.apply(observed, str(layout.decisions()))
     return Night(layout, summary, observed, decisions, max_days_back)
 

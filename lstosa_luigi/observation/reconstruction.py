@@ -95,19 +95,17 @@ def cleaning_of(layout: Layout, settings: Settings, run: int) -> Choice[Cleaning
         # cleaned like another run: what was found with that cleaning says how bright the sky was
         beside = config.with_name(f"log_find_tailcuts_{config.stem.rpartition('_')[2]}.log")
         log = beside if beside.exists() else log
-        rate = cleaning.parse_nsb_rate(log.read_text(), str(log)) if log.exists() else 0.0
         dl1_prod, reason = "", f"forced by {forced.source}"
     elif options.apply_standard_dl1b_config:
         config = Path(options.dl1b_config)
-        # lstosa wants the log of the tailcuts finder even then; without it the night counts as dark
-        rate = cleaning.parse_nsb_rate(log.read_text(), str(log)) if log.exists() else 0.0
         dl1_prod, reason = options.dl1_prod_id, "the standard DL1b config is asked for"
     else:
         config = layout.tailcuts_config(run)
         if not config.exists() or not log.exists():
             return Choice(None, f"the tailcuts of run {run:05d} are not found yet")
-        rate = cleaning.parse_nsb_rate(log.read_text(), str(log))
         dl1_prod, reason = "", f"found for run {run:05d}"
+    # lstosa always wants the log of the tailcuts finder; here without it the night counts as dark
+    rate = cleaning.parse_nsb_rate(log.read_text(), str(log)) if log.exists() else 0.0
     tailcuts = cleaning.parse_tailcuts(config.read_text(), str(config))
     dl1_prod = dl1_prod or cleaning.dl1_prod_id(options.dl1_prod_id_prefix, tailcuts)
     return Choice(Cleaning(str(config), dl1_prod, tailcuts, rate), reason)
