@@ -15,6 +15,7 @@ from lstosa_luigi.execution.spec import SCRATCH, Job, Output
 from lstosa_luigi.products.base import FIRST, NightProduct
 from lstosa_luigi.products.dl1a import DL1A
 from lstosa_luigi.products.dl1b import DL1B, CleanedRun, CleanedSubrun
+from lstosa_luigi.products.raw import each_subrun
 
 COSMICS = "/dl1datacheck/cosmics"
 """Table of a datacheck file (lstchain.datachecks.dl1_checker)."""
@@ -58,11 +59,8 @@ class RunDatacheck(CleanedRun):
 
     def requires(self) -> Iterator[Any]:
         """Need the datachecks of all subruns, and their muon rings."""
-        checks = list(self.of_subruns(DL1Check))
-        yield from checks
-        yield from (
-            check.sibling(DL1A, run_id=self.run_id, subrun=check.subrun) for check in checks
-        )
+        yield from self.of_subruns(DL1Check)
+        yield from each_subrun(self, DL1A)
 
     def output(self) -> dict[str, luigi.LocalTarget]:
         """Return the table and the plots."""
