@@ -12,6 +12,7 @@ __all__ = [
     "Directories",
     "Settings",
     "calibration",
+    "closing",
     "execution",
     "forget",
     "is_for_nights",
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 import dataclasses
+import datetime
 import difflib
 import functools
 import os
@@ -43,6 +45,7 @@ from lstosa_luigi.errors import ConfigError, ExitCode
 from lstosa_luigi.sections import (
     SECTIONS,
     calibration,
+    closing,
     execution,
     local,
     lstchain,
@@ -127,6 +130,7 @@ class Settings:
     prod_id: str
     lstchain: lstchain
     calibration: calibration
+    closing: closing
     mc: mc
     execution: execution
     local: local
@@ -171,6 +175,7 @@ def _load(prod_id: str, _config_id: int) -> Settings:
             f"[calibration] max_days_back = {sections['calibration'].max_days_back}: must be 0 "
             "(only runs of the night itself) or more"
         )
+    _check_time(sections["closing"].not_before)
     tools = _with_files(tools, "dl1a_config", "dl1b_config", "dl2_config", "dl3_config")
     simulated = _with_files(sections["mc"], "irf_file", "gamma", "proton", "electron")
     return Settings(
@@ -178,10 +183,22 @@ def _load(prod_id: str, _config_id: int) -> Settings:
         prod_id=wanted,
         lstchain=tools,
         calibration=sections["calibration"],
+        closing=sections["closing"],
         mc=simulated,
         execution=execution_section,
         local=local_section,
     )
+
+
+def _check_time(text: str) -> None:
+    """Refuse what is no time of the day."""
+    try:
+        if text:
+            datetime.datetime.strptime(text, "%H:%M")
+    except ValueError as error:
+        raise ConfigError(
+            f"[closing] not_before = {text}: write a time in UTC, as 08:00, or nothing"
+        ) from error
 
 
 def is_for_nights() -> bool:

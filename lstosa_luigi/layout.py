@@ -360,6 +360,14 @@ class Layout:
         """Flag that the night is closed."""
         return self.directories.closer_dir / self.flat_date / self.prod_id / "NightFinished.txt"
 
+    def reopened(self) -> Path:
+        """When the night was opened again after it had been closed, by whom and why."""
+        return self.night_finished().with_name("Reopened.json")
+
+    def set_aside(self) -> Path:
+        """Where products go that are not to be used any more, until somebody removes them."""
+        return self.analysis() / "set_aside"
+
     def decisions(self) -> Path:
         """What the operators decided about the night, in all productions."""
         name = f"Decisions_{self.prefix}_{self.flat_date}.yaml"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["CalibrateNight", "CloseRun", "DL2Night", "NightlyClose"]
 
+import collections
 import contextlib
 import datetime
 import json
@@ -15,23 +16,32 @@ from typing import Any
 
 import luigi
 
+from lstosa_luigi.closing import (
+    ObservationOver,
+    Product,
+    altered,
+    check_unaltered,
+    has_images_left,
+    products_of,
+    replace_images,
+    versions,
+)
 from lstosa_luigi.errors import InputError, LstosaError
 from lstosa_luigi.execution import files
 from lstosa_luigi.execution.lock import RootLock
 from lstosa_luigi.execution.task import SlurmTask
-from lstosa_luigi.graph import walk
+from lstosa_luigi.graph import Step, walk
 from lstosa_luigi.observation.night import decisions_of
-from lstosa_luigi.observation.runs import DATA
 from lstosa_luigi.outdated import find_outdated, remove_outdated
-from lstosa_luigi.products.base import External, RunTask
+from lstosa_luigi.products.base import External
 from lstosa_luigi.products.dl1a import calibration_of, drs4_pedestal_of
-from lstosa_luigi.products.muons import MergedMuons
+from lstosa_luigi.reopening import read_history
 from lstosa_luigi.stages import (
     NightDatacheck,
     RunEvents,
-    RunProducts,
     SourceIndex,
     Stage,
+    WholeRun,
     early_models,
 )
 
@@ -88,32 +98,32 @@ class CalibrateNight(Entry):
         yield from calibration_of(self)
 
 
-class CloseRun(Entry, RunTask):
-    """All products of one run, DL1 to DL3."""
+class CloseRun(Entry, WholeRun):
+    """One run from wherever it stands to closed: all its products, DL1 to DL3, and no DL1a more."""
 
-    @property
-    def title(self) -> str:
-        """The run in an operator's words."""
-        return f"CloseRun {self.unit} of {self.date} ({self.prod_id})"
+    def complete(self) -> bool:
+        """Whether all products are there, and links in the places of DL1a where that is due."""
+        return self.is_made() and not self._is_to_be_closed()
 
-    def parts(self) -> Iterator[Any]:
-        """Yield the muon rings, what follows the cleaning, and what need not wait for it."""
-        run = self.known_night().summary.run(self.run_id)
-        if run.type != DATA:
-            raise InputError(f"Run {run.number:05d} is no DATA run but {run.type}.")
-        veto = self.known_night().decisions.veto(run.number)
-        if veto is not None:
-            raise InputError(
-                f"Run {run.number:05d} is vetoed ({veto.source}). To have it processed: "
-                f"lstosa decide --date {self.date} --undo {veto.number} --why ..."
-            )
-        yield self.sibling(MergedMuons, run_id=run.number)
-        yield self.sibling(RunProducts, run_id=run.number)
-        yield from early_models(self, run.number)
+    def _is_to_be_closed(self) -> bool:
+        return self._is_over() and has_images_left(self, [self.run_id])
 
-    def owns(self, need: SlurmTask) -> bool:
-        """Whether a product is of the run."""
-        return getattr(need, "run_id", None) == self.run_id
+    def _is_over(self) -> bool:
+        return bool(self.sibling(ObservationOver).complete())
+
+    def run(self) -> Iterator[Any]:
+        """Ask for all parts, then close."""
+        yield from self.unfold()
+        if self._is_to_be_closed():
+            check_unaltered(products_of(walk(self.requires())))
+            replace_images(self, [self.run_id])
+
+    def conclusion(self) -> str:
+        """Say how things stand, and what has to wait for the morning."""
+        said = super().conclusion()
+        if self._is_over() or not (self.is_made() and has_images_left(self, [self.run_id])):
+            return said
+        return f"{said} Its DL1a files stay for now. {self.sibling(ObservationOver).hint()}"
 
 
 class DL2Night(Entry):
@@ -173,9 +183,8 @@ class NightlyClose(Entry):
         """Yield all that makes up the night, as far as it can be named."""
         yield from super().requires()
 
-    def lacking(self) -> list[str]:
-        """Return what is wanted but not there, or outdated, in words."""
-        steps = list(walk(self.wanted()))
+    def lacking(self, steps: Sequence[Step]) -> list[str]:
+        """Return what is wanted but not there, outdated, or not what was checked, in words."""
         outdated = find_outdated(steps)
         return [
             str(getattr(step.task, "title", step.task.task_family))
@@ -189,7 +198,7 @@ class NightlyClose(Entry):
         yield from calibration_of(self)
         night = self.known_night()
         for run in night.data_runs:
-            yield self.sibling(CloseRun, run_id=run.number)
+            yield self.sibling(WholeRun, run_id=run.number)
         # a DRS4 run is worth its baseline even if no data need it
         drs4 = night.drs4_run.value
         if drs4 is not None and drs4.date == self.date:
@@ -222,8 +231,16 @@ class NightlyClose(Entry):
                 "write EDATA to leave the run out; or say what it is with: lstosa decide --date "
                 f"{self.date} --set-type {unknown[0].number} TYPE --why ..."
             )
+        over = self.sibling(ObservationOver)
+        if not over.complete():  # the last thing asked for: all else is made by now
+            yield over
+        steps = list(walk(self.wanted()))
+        products = list(products_of(steps))
+        if not self.is_accepted():
+            check_unaltered(products)
         self._link_longterm()
-        self._close()
+        replace_images(self, [run.number for run in self.known_night().data_runs])
+        self._close(steps, products)
 
     def _link_longterm(self) -> None:
         if not self.settings.lstchain.create_longterm_symlink:
@@ -232,21 +249,28 @@ class NightlyClose(Entry):
             if target.exists():
                 files.link(at, target)
 
-    def _close(self) -> None:
+    def _close(self, steps: Sequence[Step], products: Sequence[Product]) -> None:
         night = self.known_night()
+        lacking = []
+        if self.is_accepted():
+            changed = [f"{p.task.title} ({why})" for p in products if (why := altered(p))]
+            lacking = [*self.lacking(steps), *changed]
         flag = {
             "date": self.date.isoformat(),
             "telescope": self.telescope,
             "prod_id": self.prod_id,
             "lstchain": self.tools.version,
+            "versions": versions(self),
             "closed": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "runs": len(night.data_runs),
             "subruns": sum(len(run.subruns) for run in night.data_runs),
+            "products": dict(collections.Counter(p.task.task_family for p in products)),
             "decisions": self._decided(),
             "left_out": list(night.left_out),
-            "lacking": self.lacking() if self.is_accepted() else [],
+            "lacking": lacking,
+            "reopened": [told.as_data() for told in read_history(self.layout)],
         }
         files.write_whole(self.layout.night_finished(), json.dumps(flag, indent=1) + "\n")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 __all__ = [
     "SECTIONS",
     "calibration",
+    "closing",
     "execution",
     "local",
     "lstchain",
@@ -174,6 +175,21 @@ class mc(luigi.Config):  # noqa: N801
     electron = luigi.Parameter(default="", description="DL2 of simulated electrons")
 
 
+class closing(luigi.Config):  # noqa: N801
+    """When a night is closed, and what becomes of it then; defaults as in lstosa."""
+
+    not_before = luigi.Parameter(
+        default="08:00",
+        description="time of the morning after, in UTC, before which a night is not closed, since "
+        "observations may go on; empty: at any time",
+    )
+    keep_dl1a = luigi.BoolParameter(
+        default=False,
+        parsing=luigi.BoolParameter.EXPLICIT_PARSING,
+        description="keep the DL1a files; else links to DL1b take their places",
+    )
+
+
 class execution(luigi.Config):  # noqa: N801
     """How products are made."""
 
@@ -204,6 +220,7 @@ SECTIONS: tuple[type[luigi.Config], ...] = (
     production,
     lstchain,
     calibration,
+    closing,
     mc,
     execution,
     local,

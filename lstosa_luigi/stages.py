@@ -8,7 +8,15 @@ what it is named after: whatever else fails cannot keep it from being made.
 
 from __future__ import annotations
 
-__all__ = ["NightDatacheck", "RunEvents", "RunProducts", "SourceIndex", "Stage", "early_models"]
+__all__ = [
+    "NightDatacheck",
+    "RunEvents",
+    "RunProducts",
+    "SourceIndex",
+    "Stage",
+    "WholeRun",
+    "early_models",
+]
 
 import abc
 from collections.abc import Iterable, Iterator
@@ -17,7 +25,7 @@ from typing import Any
 import luigi
 from luigi.task import flatten
 
-from lstosa_luigi.errors import LstosaError
+from lstosa_luigi.errors import InputError, LstosaError
 from lstosa_luigi.execution.task import SlurmTask
 from lstosa_luigi.observation.reconstruction import (
     Cleaning,
@@ -26,6 +34,7 @@ from lstosa_luigi.observation.reconstruction import (
     known_cleaning,
     model_of,
 )
+from lstosa_luigi.observation.runs import DATA
 from lstosa_luigi.products.base import NightTask, RunTask
 from lstosa_luigi.products.datacheck import (
     CherenkovTransparency,
@@ -39,6 +48,7 @@ from lstosa_luigi.products.dl3 import DL3, DL3Index
 from lstosa_luigi.products.interleaved import Tailcuts
 from lstosa_luigi.products.irf import IRF
 from lstosa_luigi.products.models import ModelsOrSimulation, RandomForests, TestingDL2
+from lstosa_luigi.products.muons import MergedMuons
 from lstosa_luigi.products.raw import RunCatalogEntry, RunSummary
 
 
@@ -147,6 +157,34 @@ class RunProducts(_AfterCleaning):
             yield task
             if isinstance(task, DL2):
                 yield task.clone(DL3, source=self.known_night().sources[self.run_id].name)
+
+
+class WholeRun(Stage, RunTask):
+    """All products of one run, DL1 to DL3."""
+
+    @property
+    def title(self) -> str:
+        """The stage in an operator's words."""
+        return f"{self.task_family} {self.unit} of {self.date} ({self.prod_id})"
+
+    def parts(self) -> Iterator[Any]:
+        """Yield the muon rings, what follows the cleaning, and what need not wait for it."""
+        run = self.known_night().summary.run(self.run_id)
+        if run.type != DATA:
+            raise InputError(f"Run {run.number:05d} is no DATA run but {run.type}.")
+        veto = self.known_night().decisions.veto(run.number)
+        if veto is not None:
+            raise InputError(
+                f"Run {run.number:05d} is vetoed ({veto.source}). To have it processed: "
+                f"lstosa decide --date {self.date} --undo {veto.number} --why ..."
+            )
+        yield self.sibling(MergedMuons, run_id=run.number)
+        yield self.sibling(RunProducts, run_id=run.number)
+        yield from early_models(self, run.number)
+
+    def owns(self, need: SlurmTask) -> bool:
+        """Whether a product is of the run."""
+        return getattr(need, "run_id", None) == self.run_id
 
 
 class NightDatacheck(Stage):

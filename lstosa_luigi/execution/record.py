@@ -5,12 +5,14 @@ from __future__ import annotations
 __all__ = ["Record", "read_record", "write_record"]
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from lstosa_luigi.execution.files import write_whole
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2 since a record says how large its files are; records of version 1 are read as well."""
 
 
 class Record(NamedTuple):
@@ -52,6 +54,9 @@ class Record(NamedTuple):
         Whether the failure would only happen again.
     decided : tuple of str
         What the operators had decided when it was planned.
+    files : dict of str to (int, int)
+        The files that are there, once it is done: size in bytes and time of the last change in
+        nanoseconds since 1970, as they were when they had been checked and put into place.
     """
 
     name: str
@@ -76,6 +81,7 @@ class Record(NamedTuple):
     cpus: int = 0
     is_permanent: bool = False
     decided: tuple[str, ...] = ()
+    files: Mapping[str, tuple[int, int]] = {}
     schema_version: int = SCHEMA_VERSION
 
 
@@ -91,6 +97,8 @@ def read_record(path: Path) -> Record | None:
         for key in ("argv", "inputs", "outputs"):
             data[key] = tuple(data[key])
         data["decided"] = tuple(data.get("decided", ()))
+        files = data.get("files", {})
+        data["files"] = {path: (int(size), int(time)) for path, (size, time) in files.items()}
         return Record(**data)
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -31,6 +31,8 @@ class Output(NamedTuple):
         For tables of ECSV and FITS: rows that must be there at least.
     required : bool
         False for what the command only makes if it has enough data.
+    real : bool
+        True for what a link may stand for once it is done with: the link is not the product.
     """
 
     path: str
@@ -38,6 +40,12 @@ class Output(NamedTuple):
     tables: tuple[str, ...] = ()
     min_rows: int = 0
     required: bool = True
+    real: bool = False
+
+    def is_made(self) -> bool:
+        """Whether the file is there."""
+        is_there = os.path.exists(self.path)  # noqa: PTH110 - called for thousands of jobs
+        return is_there and not (self.real and os.path.islink(self.path))  # noqa: PTH114
 
 
 class Job(NamedTuple):
@@ -65,6 +73,8 @@ class Job(NamedTuple):
         Files that must be there, whole, before the command is started.
     staged : dict of str to str
         Links to make in the scratch directory: name below it to file.
+    real : tuple of str
+        Inputs for which no link may stand: it would lead to another product.
     copied : dict of str to str
         Copies to make there, for commands that change a file in place.
     links : dict of str to str
@@ -101,6 +111,7 @@ class Job(NamedTuple):
     group: str = ""
     inputs: tuple[str, ...] = ()
     staged: Mapping[str, str] = {}
+    real: tuple[str, ...] = ()
     copied: Mapping[str, str] = {}
     links: Mapping[str, str] = {}
     environment: Mapping[str, str] = {}
@@ -117,7 +128,7 @@ class Job(NamedTuple):
 
     def is_made(self) -> bool:
         """Whether all outputs that must be there are."""
-        return all(os.path.exists(output.path) for output in self.outputs if output.required)  # noqa: PTH110 - called for thousands of jobs
+        return all(output.is_made() for output in self.outputs if output.required)
 
     def to_json(self) -> dict[str, Any]:
         """Return the job as JSON can hold it."""
@@ -131,6 +142,6 @@ class Job(NamedTuple):
         fields["outputs"] = tuple(
             Output(**{**output, "tables": tuple(output["tables"])}) for output in data["outputs"]
         )
-        for key in {"argv", "inputs", "warm_up", "decided"} & data.keys():
+        for key in {"argv", "inputs", "real", "warm_up", "decided"} & data.keys():
             fields[key] = tuple(data[key])
         return cls(**fields)

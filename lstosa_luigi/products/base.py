@@ -135,6 +135,15 @@ class NightProduct(NightTask, SlurmTask):
         return f"{self.task_family} {self.unit}"
 
     @property
+    def record(self) -> Path:
+        """The record of how it was made."""
+        return self.layout.record(self._name)
+
+    @property
+    def _name(self) -> str:
+        return f"{self.unit}_{self.task_family}"
+
+    @property
     def job_unit(self) -> str:
         """What the jobs of one array have in common."""
         return self.unit
@@ -154,12 +163,13 @@ class NightProduct(NightTask, SlurmTask):
         outputs: Iterable[Output],
         inputs: Iterable[Path | str] = (),
         staged: Mapping[str, Path | str] | None = None,
+        real: Iterable[Path] = (),
         copied: Mapping[str, Path | str] | None = None,
         links: Mapping[Path, Path] | None = None,
         resource_class: str = "data",
     ) -> Job:
         """Return the command with everything that is the same for all products."""
-        name = f"{self.unit}_{self.task_family}"
+        name = self._name
         cache = self.layout.cache()  # made by the first job: who only asks for jobs writes nothing
         return Job(
             name=name,
@@ -168,13 +178,14 @@ class NightProduct(NightTask, SlurmTask):
             outputs=tuple(outputs),
             inputs=tuple(str(path) for path in inputs if str(path)),
             staged={key: str(path) for key, path in (staged or {}).items()},
+            real=tuple(str(path) for path in real),
             copied={key: str(path) for key, path in (copied or {}).items()},
             links={str(at): str(to) for at, to in (links or {}).items()},
             environment=self.tools.variables(cache),
             warm_up=self.tools.warm_up(),
             is_warm=str(cache / f"warm-{self.layout.version}"),
             log=str(self.layout.log(name)),
-            record=str(self.layout.record(name)),
+            record=str(self.record),
             scratch=str(self.layout.scratch()),
             arrays=str(self.layout.arrays()),
             product=str(self.task_family),

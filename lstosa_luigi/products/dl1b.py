@@ -88,6 +88,7 @@ class DL1B(CleanedSubrun):
             ),
             [Output(str(dl1b), dl1b.name, tables=(PARAMETERS, *images))],
             inputs=[dl1a, config, catb],
+            real=[dl1a],
             links={layout.analysis() / str(self.dl1_prod) / dl1b.name: dl1b},
         )
 
