@@ -12,6 +12,7 @@ __all__ = ["Layout", "telescope_prefix"]
 import dataclasses
 import datetime
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lstosa_luigi.config import Directories
@@ -236,6 +237,62 @@ class Layout:
     def tailcuts_log(self, run: int) -> Path:
         """Pedestal charges and NSB level behind the cleaning settings."""
         return self.directories.tailcuts_finder_dir / f"log_find_tailcuts_Run{run:05d}.log"
+
+    def product_roots(self) -> tuple[Path, ...]:
+        """Directories that belong to the production and the night alone, and hold its products."""
+        directories = self.directories
+        below = (directories.dl2_dir, directories.dl3_dir)
+        return (
+            self.analysis(),
+            self.dl1_night(),
+            *(root / self.flat_date / self.prod_id for root in below),
+            self.longterm().parent,
+        )
+
+    def housekeeping(self) -> tuple[Path, ...]:
+        """Directories below those that hold no products."""
+        kept = (self.log("").parent, self.record("").parent, self.scratch(), self.arrays())
+        return (*kept, self.set_aside())
+
+    def cleanings_of(self, paths: Iterable[str]) -> set[str]:
+        """Return the directories of DL1b that files are in."""
+        start = f"{self.dl1_night()}/"
+        below = (path.removeprefix(start) for path in paths if path.startswith(start))
+        inside = {path.partition("/")[0] for path in below}
+        return inside - {self.muons_dir().name, self.interleaved(0, 0).parent.name}
+
+    def is_product(self, path: Path, runs: Mapping[int, int], dl1_prods: Iterable[str]) -> bool:
+        """Whether a file is where a product of a run would be.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        runs : dict of int to int
+            How many subruns each run has.
+        dl1_prods : iterable of str
+            Directories of DL1b.
+        """
+        pattern = rf"\w+_{self.prefix}\.Run(\d+)(?:\.(\d+))?\.(?:h5|fits|pdf)"
+        named = re.fullmatch(pattern, path.name)
+        if named is None or int(named[1]) not in runs:
+            return False
+        run, subrun = int(named[1]), None if named[2] is None else int(named[2])
+        if subrun is not None and subrun >= runs[run]:
+            return False
+        places = [self.muons(run, subrun)]
+        if subrun is not None:
+            places += [self.dl1a(run, subrun), self.interleaved(run, subrun)]
+        for dl1_prod in dl1_prods:
+            places += [self.dl1b(run, subrun, dl1_prod), self.datacheck(run, subrun, dl1_prod)]
+            if subrun is None:
+                places.append(self.datacheck_plot(run, dl1_prod))
+        return path in places
+
+    def may_link(self, at: str, target: str) -> bool:
+        """Whether a link to a product is one of those that are made for others."""
+        name = at.rpartition("/")[2]
+        return name in (target.rpartition("/")[2], self.irf("").name)
 
     # --- DL1 -------------------------------------------------------------------------------
 

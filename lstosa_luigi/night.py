@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CalibrateNight", "CloseRun", "DL2Night", "NightlyClose"]
+__all__ = ["CalibrateNight", "CloseRun", "DL2Night", "NightlyClose", "counted"]
 
 import collections
 import contextlib
@@ -75,7 +75,7 @@ class Entry(Stage):
         if removed:
             what = "was" if removed == 1 else "were"
             print(
-                f"{_counted(removed, 'product')} {what} made before the operators decided "
+                f"{counted(removed, 'product')} {what} made before the operators decided "
                 "otherwise, and will be made again.",
                 file=sys.stderr,
             )
@@ -288,7 +288,7 @@ class NightlyClose(Entry):
             return f"{name} is closed. {flag}"
         lines = [
             f"{name} is closed since {data['closed']}: "
-            f"{_counted(data['runs'], 'run')}, {_counted(data['subruns'], 'subrun')}. {flag}",
+            f"{counted(data['runs'], 'run')}, {counted(data['subruns'], 'subrun')}. {flag}",
             *(f"  left out: {line}" for line in data.get("left_out", [])),
         ]
         if data.get("lacking"):
@@ -296,7 +296,8 @@ class NightlyClose(Entry):
         return "\n".join(lines)
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: ``1 run``, ``2 runs``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 

@@ -8,10 +8,10 @@ decision about one run leaves the others alone.
 
 from __future__ import annotations
 
-__all__ = ["Outdated", "find_outdated", "remove_outdated"]
+__all__ = ["Outdated", "find_outdated", "images_needed_again", "remove_outdated"]
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from luigi.task import flatten
@@ -23,14 +23,20 @@ from lstosa_luigi.observation.decisions import Decision, What, is_about_calibrat
 from lstosa_luigi.observation.night import Night
 from lstosa_luigi.products.base import NightProduct, SubrunTask
 from lstosa_luigi.products.calibration import Drs4Pedestal
-from lstosa_luigi.products.dl1b import CleanedRun, CleanedSubrun
+from lstosa_luigi.products.dl1a import DL1A
+from lstosa_luigi.products.dl1b import DL1B, CleanedRun, CleanedSubrun
 from lstosa_luigi.products.dl2 import ReconstructedRun
+from lstosa_luigi.products.interleaved import Tailcuts
 from lstosa_luigi.products.irf import IRF
 from lstosa_luigi.products.models import RandomForests, TestingDL2
 from lstosa_luigi.products.raw import RunSummary
 
 INDEPENDENT = (RunSummary, Drs4Pedestal, RandomForests, TestingDL2, IRF)
 """Products that are the same whatever is decided, if they are made at all."""
+
+
+READ_IMAGES = (DL1B, Tailcuts)
+"""Products that are made of the images of DL1a."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +55,7 @@ def find_outdated(steps: Iterable[Step]) -> dict[str, Outdated]:
     steps : iterable of Step
         The graph, what a product needs before the product.
     """
+    steps = list(steps)
     found: dict[str, Outdated] = {}
     records: dict[str, Record] = {}
     for step in steps:
@@ -65,7 +72,30 @@ def find_outdated(steps: Iterable[Step]) -> dict[str, Outdated]:
         reason = _reason(task, night, step, records)
         if reason:
             found[task.task_id] = Outdated(reason)
+    for dl1a in images_needed_again(steps, found):
+        # nothing follows: but for the images it is as it was
+        found.setdefault(dl1a.task_id, Outdated("its images are needed again", follows=True))
     return found
+
+
+def images_needed_again(steps: Iterable[Step], again: Collection[str]) -> Iterator[DL1A]:
+    """Yield each DL1A that has a link for its images, but of which something is made again.
+
+    Parameters
+    ----------
+    steps : iterable of Step
+        The graph.
+    again : collection of str
+        Ids of the tasks that are to be made again.
+    """
+    seen = set()
+    for step in steps:
+        if step.task.task_id not in again or not isinstance(step.task, READ_IMAGES):
+            continue
+        for need in step.needs:
+            if isinstance(need, DL1A) and need.task_id not in seen and need.is_replaced():
+                seen.add(need.task_id)
+                yield need
 
 
 def _reason(task: NightProduct, night: Night, step: Step, records: dict[str, Record]) -> str:
@@ -116,6 +146,13 @@ def _concerns(decision: Decision, task: NightProduct, night: Night) -> bool:
     return not isinstance(task, SubrunTask)  # a subrun that is left out is nothing to the others
 
 
+def _files(task: NightProduct) -> list[Path]:
+    """Return what has to go for a product to be made again: of DL1A, the link if there is one."""
+    if isinstance(task, DL1A) and task.is_replaced():
+        return [task.layout.dl1a(task.run_id, task.number)]
+    return [Path(target.path) for target in flatten(task.output())]
+
+
 def remove_outdated(roots: Iterable[object]) -> int:
     """Remove the files of outdated products, what was made of others first; return how many.
 
@@ -125,6 +162,6 @@ def remove_outdated(roots: Iterable[object]) -> int:
     outdated = find_outdated(steps)
     for step in reversed(steps):
         if step.task.task_id in outdated:
-            for target in flatten(step.task.output()):
-                Path(target.path).unlink(missing_ok=True)
+            for path in _files(step.task):
+                path.unlink(missing_ok=True)
     return len(outdated)

@@ -9,7 +9,17 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from lstosa_luigi.cli import cancel, decide, jobs, luigid, plan, show, simulate_night
+from lstosa_luigi.cli import (
+    cancel,
+    decide,
+    jobs,
+    luigid,
+    plan,
+    reopen,
+    show,
+    simulate_night,
+    verify,
+)
 from lstosa_luigi.errors import ExitCode, LstosaError
 
 VERBS = {
@@ -18,6 +28,8 @@ VERBS = {
     "plan": plan,
     "decide": decide,
     "show": show,
+    "verify": verify,
+    "reopen": reopen,
     "jobs": jobs,
     "cancel": cancel,
 }

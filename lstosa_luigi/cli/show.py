@@ -67,7 +67,7 @@ class _Family:
         if not product.complete():
             return
         self.there += 1
-        self.size += sum(path.stat().st_size for path in paths)
+        self.size += sum(path.lstat().st_size for path in paths)
         self.example = self.example or paths[-1]
         self.for_people += [path for path in paths if path.suffix in (".pdf", ".html")]
 
