@@ -30,8 +30,7 @@ pathlib.Path.replace = replaced
 luigi.run(["NightlyClose", "--date", "2024-03-02", "--local-scheduler"])
 """
 FULL = """
-import errno, os, luigi, lstosa_luigi
-from lstosa_luigi.execution import files
+import errno, os, luigi.retcodes, lstosa_luigi
 write = os.fsync
 def fsync(number):
     if "NightFinished" in os.readlink(f"/proc/self/fd/{number}"):

@@ -104,3 +104,15 @@ def test_the_clock_decides_whether_observations_are_over(
     if not_before:
         said = f"Observations not over, it is earlier than {not_before} UTC."
         assert over.hint().startswith(said)
+
+
+def test_the_link_leads_there_through_directories_that_are_links_themselves(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere/ra").mkdir(parents=True)
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base/ra").symlink_to(tmp_path / "elsewhere/ra")
+    file, target = tmp_path / "base/ra/f.h5", tmp_path / "base/DL1/f.h5"
+    target.parent.mkdir()
+    file.write_text("images")
+    target.write_text("parameters")
+    files.replace_by_link(file, target, tmp_path / "base/ra/.scratch")
+    assert file.read_text() == "parameters"

@@ -119,7 +119,9 @@ def replace_by_link(file: Path, target: Path, scratch: Path) -> None:
     scratch.mkdir(parents=True, exist_ok=True)
     aside = scratch / scratch_name(file.name)
     try:
-        aside.symlink_to(os.path.relpath(target, file.parent))
+        # of the real directories: a link in a path would lead elsewhere than its text says
+        to, start = target.parent.resolve() / target.name, file.parent.resolve()
+        aside.symlink_to(os.path.relpath(to, start))
         aside.replace(file)
     except BaseException:
         with contextlib.suppress(OSError):
