@@ -175,9 +175,12 @@ class NightlyClose(Entry):
         return not self.complete() and not self.is_accepted()
 
     def requires(self) -> Iterator[Any]:
-        """Need what is wanted, unless the operators do without."""
+        """Need what is wanted, unless the operators do without, and the end of the night."""
         if not self.is_accepted():
             yield from self.wanted()
+        over = self.sibling(ObservationOver)
+        if self.night is not None and not over.complete():
+            yield over
 
     def wanted(self) -> Iterator[Any]:
         """Yield all that makes up the night, as far as it can be named."""
@@ -231,9 +234,6 @@ class NightlyClose(Entry):
                 "write EDATA to leave the run out; or say what it is with: lstosa decide --date "
                 f"{self.date} --set-type {unknown[0].number} TYPE --why ..."
             )
-        over = self.sibling(ObservationOver)
-        if not over.complete():  # the last thing asked for: all else is made by now
-            yield over
         steps = list(walk(self.wanted()))
         products = list(products_of(steps))
         if not self.is_accepted():
