@@ -101,6 +101,11 @@ class CalibrateNight(Entry):
 class CloseRun(Entry, WholeRun):
     """One run from wherever it stands to closed: all its products, DL1 to DL3, and no DL1a more."""
 
+    @property
+    def title(self) -> str:
+        """The run in an operator's words."""
+        return f"{self.task_family} {self.unit} of {self.date} ({self.prod_id})"
+
     def complete(self) -> bool:
         """Whether all products are there, and links in the places of DL1a where that is due."""
         return self.is_made() and not self._is_to_be_closed()
