@@ -248,7 +248,7 @@ def test_a_run_is_closed_by_itself_and_no_run_whose_number_contains_its_own(make
     for run in (19681, 1968):
         result = night.luigi("CloseRun", "--run-id", str(run))
         assert result.returncode == 0, result.stdout
-        links = {path.name[9:17]: path.is_symlink() for path in dl1a(night)}
+        links = {path.name[10:18]: path.is_symlink() for path in dl1a(night)}
         assert links == ({"Run19681": True} if run == 19681 else dict.fromkeys(links, True))
     assert not night.flag.exists()
     night.forget_calls()
