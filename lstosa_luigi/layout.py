@@ -11,7 +11,9 @@ __all__ = ["Layout", "telescope_prefix"]
 
 import dataclasses
 import datetime
+import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from lstosa_luigi.config import Directories
@@ -293,6 +295,32 @@ class Layout:
     def datacheck_plot(self, run: int, dl1_prod: str) -> Path:
         """Pages of plots of the run-wise DL1 datacheck."""
         return self.datacheck(run, None, dl1_prod).with_suffix(".pdf")
+
+    def places_of_runs(self) -> dict[int, set[str]]:
+        """Return where there is DL1b and DL2 of each run: the directories of their kinds."""
+        name = re.compile(rf"dl[12]_{re.escape(self.prefix)}\.Run(\d{{5}})(\.\d{{4}})?\.h5")
+        dl2_night = self.directories.dl2_dir / self.flat_date / self.prod_id
+        places: dict[int, set[str]] = {}
+        for root, depth in ((self.dl1_night(), "*"), (dl2_night, "*/*")):
+            for directory in sorted(root.glob(depth)):
+                place = str(directory.relative_to(root))
+                try:
+                    names = os.listdir(directory)  # noqa: PTH208 - a night has thousands of files
+                except NotADirectoryError:
+                    continue
+                for match in filter(None, map(name.fullmatch, names)):
+                    places.setdefault(int(match[1]), set()).add(place)
+        return places
+
+    def cleaned_links(self, run: int, subruns: Iterable[int], dl1_prod: str) -> dict[Path, Path]:
+        """Return the links to what a run's cleaning makes whose names do not say the cleaning."""
+        common, numbers = self.common_datacheck_dir(), [None, *subruns]
+        files = [self.datacheck(run, subrun, dl1_prod) for subrun in numbers]
+        return {common / file.name: file for file in (*files, self.datacheck_plot(run, dl1_prod))}
+
+    def dl1b_link(self, run: int, subrun: int, dl1_prod: str) -> Path:
+        """Link to DL1b of a subrun in the running analysis."""
+        return self.analysis() / dl1_prod / self.dl1b(run, subrun, dl1_prod).name
 
     def common_datacheck_dir(self) -> Path:
         """Links to the datachecks of the night, whatever the cleaning."""

@@ -77,8 +77,9 @@ class CatBStart:
 
 
 def parse_periods(text: str, name: str) -> tuple[Period, ...]:
-    """Read a table of periods; the calibration is the second run of a line, the F-factor the last
-    but one, as in lstosa.
+    """Read a table of periods.
+
+    The calibration is the second run of a line, the F-factor is of the last but one, as in lstosa.
 
     Parameters
     ----------

@@ -14,6 +14,7 @@ __all__ = [
     "forced_model_of",
     "known_cleaning",
     "model_of",
+    "superseded_places",
     "tailcuts_needed",
     "tailcuts_refusal",
 ]
@@ -22,7 +23,7 @@ import dataclasses
 from pathlib import Path
 
 from lstosa_luigi.config import Settings
-from lstosa_luigi.errors import InputError
+from lstosa_luigi.errors import InputError, LstosaError
 from lstosa_luigi.layout import Layout
 from lstosa_luigi.observation import cleaning, models
 from lstosa_luigi.observation.choice import Choice, Forced
@@ -236,6 +237,40 @@ def cleaning_of(layout: Layout, settings: Settings, run: int) -> Choice[Cleaning
     tailcuts = cleaning.parse_tailcuts(config.read_text(), str(config))
     dl1_prod = dl1_prod or cleaning.dl1_prod_id(options.dl1_prod_id_prefix, tailcuts)
     return Choice(Cleaning(str(config), dl1_prod, tailcuts, rate), reason)
+
+
+def superseded_places(night: Night, settings: Settings) -> dict[int, tuple[str, ...]]:
+    """Return where there is DL1b or DL2 of runs that does not count, for each such run.
+
+    Those are directories of another cleaning, or of other random forests, than a run has by now;
+    what is not known yet supersedes nothing.
+    """
+    places = night.layout.places_of_runs()
+    found = {}
+    for run in (run.number for run in night.data_runs if run.number in places):
+        try:
+            counts = known_cleaning(night.layout, settings, run).dl1_prod
+        except LstosaError:  # said when it is planned
+            continue
+        others = [place for place in places[run] if place.partition("/")[0] != counts]
+        levels = [place for place in places[run] if place.startswith(f"{counts}/")]
+        if len(levels) > 1:  # else looking for models is not worth it
+            others += _other_levels(night, settings, run, levels)
+        if others:
+            found[run] = tuple(sorted(others))
+    return found
+
+
+def _other_levels(night: Night, settings: Settings, run: int, levels: list[str]) -> list[str]:
+    """Return directories of DL2 that are not those of the random forests of a run."""
+    try:
+        counts = known_cleaning(night.layout, settings, run)
+        model = model_of(night, settings, run, counts).value
+    except LstosaError:  # said when it is planned
+        return []
+    if model is None:
+        return []
+    return [level for level in levels if level != models.dl2_prod_id(counts.dl1_prod, model)]
 
 
 def _instead(layout: Layout, settings: Settings, run: int) -> Choice[Cleaning]:
