@@ -334,7 +334,7 @@ def test_unknown_key_of_a_production_that_is_not_asked_for_is_named(
 
 
 @pytest.mark.parametrize("section", ["lstchain", "lstchain.v0.13.0"])
-@pytest.mark.parametrize("key", [*config.NOT_YET, "MAX-TRIES", "use_lstcam_env_for_cata_calib"])
+@pytest.mark.parametrize("key", [*config.NOT_YET, "MAX-TRIES", "use_ff_heuristic_gain-selection"])
 def test_key_that_only_lstosa_has_is_told_apart_from_a_misspelt_one(
     monkeypatch, tmp_path, section, key
 ):

@@ -8,7 +8,7 @@ import pytest
 
 from lstosa_luigi.errors import ExitCode
 from tests.fakes.night import FakeNight
-from tests.operators import decide, make, plan, printed, titles
+from tests.operators import decide, make, plan, printed
 
 RUNS = ((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 1), (4, "DATA", 2), (5, "DATA", 1))
 DL1 = "DL1/20240302/v0.12.3"
@@ -105,7 +105,7 @@ def test_without_cat_b_a_run_goes_on_with_cat_a_and_says_so(make_night) -> None:
     night = night_of(make_night, {"4": 20}, tailcuts="standard", catB="without")
     result = night.luigi()
     assert result.returncode == 0, result.stdout
-    reason = "not enough interleaved events for one calibration (collected: 50 flat fields and 20"
+    reason = "not enough calibration events in the run (collected: 50 flat fields and 20"
     assert f"run 00004: no Cat-B, because it could not be made: {reason}" in result.stdout
     calls = {
         run: str([c for c in night.calls("lstchain_dl1ab") if run in str(c)])

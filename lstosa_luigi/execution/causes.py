@@ -38,7 +38,8 @@ KNOWN = (
         "a raw file is damaged or truncated: copy it again",
     ),
     (
-        r"There are less than|too few interleaved pedestals|lstchain_find_tailcuts failed",
+        r"There are less than|too few interleaved pedestals|lstchain_find_tailcuts failed|"
+        r"Number of subruns with low statistics",
         "not enough interleaved pedestals to find the cleaning settings",
     ),
     (

@@ -22,9 +22,9 @@ FEW_PIXELS = re.compile(r"Too few valid pixels \((\d+)\)")
 MIN_PEDESTALS, MIN_PIXELS = 100, 1000
 """What a subrun needs (lstchain.image.cleaning.find_tailcuts)."""
 
-NO_CAT_B = "No calibration events in the output file"
+NO_CALIBRATION = "No calibration events in the output file"
 COLLECTED = re.compile(r"(flatfield|pedestal) collected statistics = (\d+) events")
-"""lstchain.tools.lstchain_create_cat_B_calibration_file; lstcam_calib says the same."""
+"""lstchain.tools.lstchain_create_cat_B_calibration_file, and that of Cat-A; lstcam_calib alike."""
 
 
 def verdict(log: str) -> str:
@@ -39,8 +39,8 @@ def verdict(log: str) -> str:
         return ""
     if TAILCUTS_GIVEN_UP in log and NO_TAILCUTS.search(log):
         return _no_tailcuts(log)
-    if NO_CAT_B in log:
-        return _no_cat_b(log)
+    if NO_CALIBRATION in log:
+        return _no_calibration(log)
     return ""
 
 
@@ -59,14 +59,13 @@ def _no_tailcuts(log: str) -> str:
     )
 
 
-def _no_cat_b(log: str) -> str:
-    # the last count holds: the tool prints each once, at its end
-    counts = dict(COLLECTED.findall(log))
-    if not counts:
-        return "not enough interleaved events for one calibration"
+def _no_calibration(log: str) -> str:
+    counts = dict(COLLECTED.findall(log))  # the tool counts once it has read everything
     words = {"flatfield": "flat fields", "pedestal": "pedestals"}
-    left = " and ".join(f"{counts[k]} {word}" for k, word in words.items() if k in counts)
-    return f"not enough interleaved events for one calibration (collected: {left})"
+    if counts.keys() != words.keys():
+        return ""
+    left = " and ".join(f"{counts[key]} {word}" for key, word in words.items())
+    return f"not enough calibration events in the run (collected: {left})"
 
 
 def _span(numbers: list[int]) -> str:
