@@ -119,24 +119,16 @@ def test_without_cat_b_a_run_goes_on_with_cat_a_and_says_so(make_night) -> None:
     assert choice(plan(night), "Cat-B", 4)["value"] is None
 
 
-@pytest.mark.parametrize(
-    "message",
-    [
-        "OSError: [Errno 28] No space left on device",
-        "RuntimeError: HDF5 error back trace",
-        "Killed",
-    ],
-)
-def test_a_failure_that_is_no_verdict_triggers_no_fallback(make_night, message) -> None:
+def test_a_failure_that_is_no_verdict_triggers_no_fallback(make_night) -> None:
     night = make_night(runs=RUNS, options={"fallback": {"tailcuts": "standard"}})
-    night.control(fail=["find_tailcuts.*--run=4"], message=message)
+    night.control(fail=["find_tailcuts.*--run=4"], message="OSError: [Errno 28] No space left")
     result = night.luigi()
     assert result.returncode == ExitCode.TASK_FAILED
     assert "FAILED  Tailcuts Run00004" in result.stdout
     assert not list(night.base.rglob("refused/*"))
     night.control()
     assert "Tailcuts Run00004" in make(night)
-    assert "Run00004" not in night.lstosa("show", "--date", night.date).stdout.split("fallback")[-1]
+    assert json.loads(night.flag.read_text())["fallbacks"] == []
 
 
 # --- what becomes known later ----------------------------------------------------------------
@@ -231,7 +223,7 @@ def test_a_run_that_is_cleaned_anew_is_not_mixed_with_what_it_was_before(make_ni
     assert {Path(n).parts[-3] for n in record["inputs"] if "Run00004" in n} == {"tailcut1005"}
     name = "tailcut84_nsb_tuning_0.14_Crab_DL3Index"
     record = json.loads((night.analysis / f"records/{name}.json").read_text())
-    assert [Path(n).name[12:17] for n in record["inputs"]] == ["00003", "00005"]
+    assert [Path(n).name[13:18] for n in record["inputs"]] == ["00003", "00005"]
     cleaning = choice(plan(night), "cleaning", 4)
     assert cleaning["value"]["dl1_prod"] == "tailcut1005"
     assert cleaning["reason"] == (
