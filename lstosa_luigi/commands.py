@@ -22,6 +22,9 @@ __all__ = [
     "find_tailcuts",
     "irf",
     "longterm_check",
+    "lstcam_catb_calibration",
+    "lstcam_charge_calibration",
+    "lstcam_drs4_baseline",
     "mc_trainpipe",
     "merge_dl1",
     "merge_muons",
@@ -86,6 +89,33 @@ def charge_calibration(
     )
 
 
+NO_LSTCAM_DATABASE = ("--output-format=h5", "--no-db")
+"""For Cat-A of lstcam_calib: a file that lstchain reads, and no entry in its database, which would
+hold the place that the file is made in."""
+
+
+def lstcam_drs4_baseline(command: str, run: int, base: str, r0_root: str) -> Argv:
+    """Make the DRS4 baseline of a run below *base* with lstcam_calib 0.3."""
+    return (*drs4_baseline(command, run, base, r0_root), *NO_LSTCAM_DATABASE)
+
+
+def lstcam_charge_calibration(
+    command: str,
+    drs4_run: int,
+    run: int,
+    base: str,
+    r0_root: str,
+    filters: str,
+    flatfield_heuristic: bool = False,
+) -> Argv:
+    """Make the charge calibration of a run below *base* with lstcam_calib 0.3.
+
+    It corrects for the DRS4 chips only if the command carries ``--apply-drs4-corrections``.
+    """
+    argv = charge_calibration(command, drs4_run, run, base, r0_root, filters, flatfield_heuristic)
+    return (*argv, *NO_LSTCAM_DATABASE)
+
+
 def r0_to_dl1(
     command: str,
     input_file: str,
@@ -128,8 +158,22 @@ def catb_calibration(
     filters: str,
     calibration_run: int,
     interleaved_dir: str,
+    calibration_file: str = "",
+    systematics_file: str = "",
 ) -> Argv:
-    """Calibrate a run with its own interleaved events (Cat-B) below *base*."""
+    """Calibrate a run with its own interleaved events (Cat-B) below *base*.
+
+    Given a *calibration_file*, it and *systematics_file* are what to start from, not the Cat-A
+    calibration of *calibration_run* below *base*: so for data that the event builder calibrated.
+    """
+    start = (
+        (
+            f"--cat_A_calibration_file={calibration_file}",
+            *_given("--systematics_file", systematics_file),
+        )
+        if calibration_file
+        else (f"--catA_calibration_run={calibration_run}",)
+    )
     return _argv(
         command,
         "-r",
@@ -138,8 +182,47 @@ def catb_calibration(
         base,
         f"--r0-dir={r0_root}",
         f"--filters={filters}",
-        f"--catA_calibration_run={calibration_run}",
+        *start,
         f"--interleaved-dir={interleaved_dir}",
+    )
+
+
+def lstcam_catb_calibration(
+    command: str,
+    run: int,
+    base: str,
+    r0_root: str,
+    filters: str,
+    calibration_run: int,
+    calibration_format: str,
+    dl1_dir: str,
+    lstchain_version: str,
+) -> Argv:
+    """Calibrate a run with its own interleaved events (Cat-B) with lstcam_calib 0.3.
+
+    lstosa writes ``--catA_calibration_run``, or ``--cat_A_calibration_file`` and
+    ``--systematics_file``; lstcam_calib knows none of them and spells the first
+    ``--catA-calibration-run``. So what is to be used must be what it finds below *base*.
+
+    Parameters
+    ----------
+    calibration_format : str
+        Suffix of the Cat-A calibration: ``h5``, ``fits`` or ``fits.gz``.
+    dl1_dir, lstchain_version : str
+        Interleaved events are looked for in ``<dl1_dir>/<date>/v<lstchain_version>/interleaved``.
+    """
+    return _argv(
+        command,
+        "-r",
+        f"{run:05d}",
+        "-b",
+        base,
+        f"--r0-dir={r0_root}",
+        f"--filters={filters}",
+        f"--catA-calibration-run={calibration_run}",
+        f"--catA-format={calibration_format}",
+        f"--dl1-dir={dl1_dir}",
+        f"--lstchain-version={lstchain_version}",
     )
 
 

@@ -13,6 +13,7 @@ __all__ = [
     "Settings",
     "calibration",
     "execution",
+    "fallback",
     "forget",
     "is_for_nights",
     "load",
@@ -44,6 +45,7 @@ from lstosa_luigi.sections import (
     SECTIONS,
     calibration,
     execution,
+    fallback,
     local,
     lstchain,
     mc,
@@ -54,8 +56,6 @@ from lstosa_luigi.sections import (
 NOT_YET = {
     "max_tries": "on Slurm it is [retries] max_tries, on one machine [local] max_tries",
     "use_ff_heuristic_gain_selection": "gain selection is not made here; put R0G in place before",
-    "use_lstcam_env_for_CatA_calib": "all tools of a production come from one environment",
-    "use_lstcam_env_for_CatB_calib": "all tools of a production come from one environment",
 }
 """Keys of lstosa's ``[lstchain]`` that are not taken over yet, and what holds instead."""
 
@@ -127,6 +127,7 @@ class Settings:
     prod_id: str
     lstchain: lstchain
     calibration: calibration
+    fallback: fallback
     mc: mc
     execution: execution
     local: local
@@ -166,18 +167,26 @@ def _load(prod_id: str, _config_id: int) -> Settings:
         raise ConfigError("[lstchain] environment and command_prefix are both set: choose one")
     if tools.environment and not Path(tools.environment).is_dir():
         raise ConfigError(f"[lstchain] environment = {tools.environment}: no such directory")
+    if tools.calib_environment and not Path(tools.calib_environment).is_dir():
+        raise ConfigError(
+            f"[lstchain] calib_environment = {tools.calib_environment}: no such directory"
+        )
     if sections["calibration"].max_days_back < 0:
         raise ConfigError(
             f"[calibration] max_days_back = {sections['calibration'].max_days_back}: must be 0 "
             "(only runs of the night itself) or more"
         )
     tools = _with_files(tools, "dl1a_config", "dl1b_config", "dl2_config", "dl3_config")
+    chosen = _with_files(sections["calibration"], "table_catB")
+    for key in ("evb_calibration", "evb_systematics"):
+        _check_pattern(chosen, key)
     simulated = _with_files(sections["mc"], "irf_file", "gamma", "proton", "electron")
     return Settings(
         directories=_directories(sections["paths"]),
         prod_id=wanted,
         lstchain=tools,
-        calibration=sections["calibration"],
+        calibration=chosen,
+        fallback=sections["fallback"],
         mc=simulated,
         execution=execution_section,
         local=local_section,
@@ -315,6 +324,18 @@ def _with_files(section: Any, *keys: str) -> Any:
             raise ConfigError(f"[{type(section).__name__}] {key} = {values[key]}: no such file")
         values[key] = str(Path(values[key]).absolute()) if values[key] else ""
     return type(section)(**values)
+
+
+def _check_pattern(section: Any, key: str) -> None:
+    """Refuse a pattern of files that names what is not filled in."""
+    pattern = str(getattr(section, key))
+    try:
+        pattern.format(date="20260101", run="00001")
+    except (LookupError, ValueError, AttributeError) as error:
+        raise ConfigError(
+            f"[{type(section).__name__}] {key} = {pattern}: may name {{date}} and {{run}} only "
+            f"({error!r})"
+        ) from error
 
 
 def _directories(section: paths) -> Directories:

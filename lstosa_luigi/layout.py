@@ -11,7 +11,9 @@ __all__ = ["Layout", "telescope_prefix"]
 
 import dataclasses
 import datetime
+import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from lstosa_luigi.config import Directories
@@ -47,6 +49,8 @@ class Layout:
         Directory of calibration products: ``v`` and the version of lstchain.
     date : datetime.date
         The night: the date of its evening.
+    cat_a_version, cat_b_version : str
+        Instead of *version* for Cat-A and Cat-B, if another package makes them (lstcam_calib).
     """
 
     directories: Directories
@@ -54,10 +58,22 @@ class Layout:
     prod_id: str
     version: str
     date: datetime.date
+    cat_a_version: str = ""
+    cat_b_version: str = ""
 
     def of(self, date: datetime.date) -> Layout:
         """Return the same production on another night."""
         return dataclasses.replace(self, date=date)
+
+    @property
+    def cat_a(self) -> str:
+        """Directory of Cat-A products, below their date."""
+        return self.cat_a_version or self.version
+
+    @property
+    def cat_b(self) -> str:
+        """Directory of Cat-B products, below their date."""
+        return self.cat_b_version or self.version
 
     @property
     def flat_date(self) -> str:
@@ -122,7 +138,7 @@ class Layout:
 
     def drs4_baseline(self, run: int) -> Path:
         """Baseline of each DRS4 capacitor."""
-        directory = self.directories.cat_a_pedestal_dir / self.flat_date / self.version
+        directory = self.directories.cat_a_pedestal_dir / self.flat_date / self.cat_a
         return directory / f"drs4_pedestal.Run{run:05d}.0000.h5"
 
     def find_drs4_baseline(self, run: int) -> Path:
@@ -136,7 +152,7 @@ class Layout:
 
     def charge_calibration(self, run: int, filters: str) -> Path:
         """Conversion of charge to photo-electrons (Cat-A)."""
-        directory = self.directories.cat_a_calib_dir / self.flat_date / self.version
+        directory = self.directories.cat_a_calib_dir / self.flat_date / self.cat_a
         return directory / f"calibration_filters_{filters}.Run{run:05d}.0000.h5"
 
     def find_charge_calibration(self, run: int, filters: str) -> Path:
@@ -155,7 +171,7 @@ class Layout:
         """
         if made.exists():
             return made
-        wanted = _version_numbers(self.version)[:2]
+        wanted = _version_numbers(made.parent.name)[:2]
         found = [
             file
             for file in made.parents[1].glob(f"v*/{pattern}")
@@ -187,8 +203,8 @@ class Layout:
 
     def cat_b_calibration(self, run: int, filters: str) -> Path:
         """Calibration from the interleaved events of a run (Cat-B)."""
-        base = self.directories.cat_b_calib_base / "calibration" / self.flat_date / self.version
-        return base / f"cat_B_calibration_filters_{filters}.Run{run:05d}.h5"
+        root = self.directories.cat_b_calib_base / "calibration" / self.flat_date
+        return root / self.cat_b / f"cat_B_calibration_filters_{filters}.Run{run:05d}.h5"
 
     def cat_b_plot(self, run: int, filters: str) -> Path:
         """Check plots of the Cat-B calibration."""
@@ -217,6 +233,10 @@ class Layout:
         """How the last attempt to make a product went."""
         return self.analysis() / "records" / f"{product}.json"
 
+    def refusal(self, product: str) -> Path:
+        """Verdict of a tool that the data of a run do not allow a product."""
+        return self.analysis() / "refused" / f"{product}.json"
+
     def scratch(self) -> Path:
         """Where products of the night stay until they are whole."""
         return self.analysis() / ".scratch"
@@ -227,7 +247,8 @@ class Layout:
 
     def written_aside(self) -> tuple[Path, ...]:
         """Directories in which a killed process may have left a file without its final name."""
-        return self.record("").parent, self.arrays(), self.night_finished().parent
+        records, refusals = self.record("").parent, self.refusal("").parent
+        return records, refusals, self.arrays(), self.night_finished().parent
 
     def tailcuts_config(self, run: int) -> Path:
         """Cleaning settings found for a run."""
@@ -274,6 +295,32 @@ class Layout:
     def datacheck_plot(self, run: int, dl1_prod: str) -> Path:
         """Pages of plots of the run-wise DL1 datacheck."""
         return self.datacheck(run, None, dl1_prod).with_suffix(".pdf")
+
+    def places_of_runs(self) -> dict[int, set[str]]:
+        """Return where there is DL1b and DL2 of each run: the directories of their kinds."""
+        name = re.compile(rf"dl[12]_{re.escape(self.prefix)}\.Run(\d{{5}})(\.\d{{4}})?\.h5")
+        dl2_night = self.directories.dl2_dir / self.flat_date / self.prod_id
+        places: dict[int, set[str]] = {}
+        for root, depth in ((self.dl1_night(), "*"), (dl2_night, "*/*")):
+            for directory in sorted(root.glob(depth)):
+                place = str(directory.relative_to(root))
+                try:
+                    names = os.listdir(directory)  # noqa: PTH208 - a night has thousands of files
+                except NotADirectoryError:
+                    continue
+                for match in filter(None, map(name.fullmatch, names)):
+                    places.setdefault(int(match[1]), set()).add(place)
+        return places
+
+    def cleaned_links(self, run: int, subruns: Iterable[int], dl1_prod: str) -> dict[Path, Path]:
+        """Return the links to what a run's cleaning makes whose names do not say the cleaning."""
+        common, numbers = self.common_datacheck_dir(), [None, *subruns]
+        files = [self.datacheck(run, subrun, dl1_prod) for subrun in numbers]
+        return {common / file.name: file for file in (*files, self.datacheck_plot(run, dl1_prod))}
+
+    def dl1b_link(self, run: int, subrun: int, dl1_prod: str) -> Path:
+        """Link to DL1b of a subrun in the running analysis."""
+        return self.analysis() / dl1_prod / self.dl1b(run, subrun, dl1_prod).name
 
     def common_datacheck_dir(self) -> Path:
         """Links to the datachecks of the night, whatever the cleaning."""

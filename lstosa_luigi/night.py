@@ -21,6 +21,11 @@ from lstosa_luigi.execution.lock import RootLock
 from lstosa_luigi.execution.task import SlurmTask
 from lstosa_luigi.graph import walk
 from lstosa_luigi.observation.night import decisions_of
+from lstosa_luigi.observation.reconstruction import (
+    cleaning_of,
+    fallbacks_of,
+    superseded_places,
+)
 from lstosa_luigi.observation.runs import DATA
 from lstosa_luigi.outdated import find_outdated, remove_outdated
 from lstosa_luigi.products.base import External, RunTask
@@ -52,23 +57,56 @@ class Entry(Stage):
             files.sweep(place)
         with contextlib.suppress(LstosaError):  # said when it is planned
             self._renew()
+            self._renew_links()
 
     def is_to_be_renewed(self) -> bool:
-        """Whether what was made before the operators decided otherwise is made again."""
+        """Whether what was made before something else was decided, or found, is made again."""
         return True
 
     def _renew(self) -> None:
         night = self.night
-        if night is None or not night.related.all or not self.is_to_be_renewed():
+        if night is None or not self.is_to_be_renewed():
+            return
+        # only then can anything be outdated: looking at each product takes long
+        is_decided = bool(night.related.all)
+        is_found = self.layout.refusal("").parent.is_dir() or any(
+            len(places) > 2 or len({place.partition("/")[0] for place in places}) > 1
+            for places in self.layout.places_of_runs().values()
+        )
+        if not is_decided and not is_found:
             return
         removed = remove_outdated([self])
         if removed:
             what = "was" if removed == 1 else "were"
             print(
                 f"{_counted(removed, 'product')} {what} made before the operators decided "
-                "otherwise, and will be made again.",
+                "otherwise, or a run was cleaned anew, and will be made again.",
                 file=sys.stderr,
             )
+
+    def _renew_links(self) -> None:
+        """Lead the links of runs that lie in several directories to what counts."""
+        night = self.night
+        if night is None:
+            return
+        layout, settings = self.layout, self.settings
+        for number, places in superseded_places(night, settings).items():
+            found = cleaning_of(layout, settings, number).value
+            run = night.summary.run(number)
+            if found is None:
+                continue
+            for at, target in layout.cleaned_links(
+                number, range(run.n_subruns), found.dl1_prod
+            ).items():
+                if target.exists():
+                    files.link(at, target)
+                elif at.is_symlink():  # it leads to what does not count
+                    at.unlink()
+            for place in places:
+                for subrun in range(run.n_subruns):
+                    link = layout.dl1b_link(number, subrun, place)
+                    if "/" not in place and link.is_symlink():
+                        link.unlink()
 
     @property
     def title(self) -> str:
@@ -136,8 +174,33 @@ class NightlyClose(Entry):
         return luigi.LocalTarget(str(self.layout.night_finished()))
 
     def complete(self) -> bool:
-        """Whether the flag is there, and the operators have not decided otherwise since."""
-        return bool(self.output().exists()) and self._flag().get("decisions", []) == self._decided()
+        """Whether the flag is there, and nothing else was decided, or found for a run, since."""
+        if not self.output().exists():
+            return False
+        flag = self._flag()
+        return flag.get("decisions", []) == self._decided() and not self._cleaned_anew(flag)
+
+    def _cleaning(self, run: int) -> str:
+        """How a run is cleaned, as the flag has it; empty if it is not known."""
+        try:
+            found = cleaning_of(self.layout, self.settings, run).value
+        except (LstosaError, OSError):
+            found = None
+        if found is None:
+            return ""
+        return f"{found.dl1_prod} ({found.fallback})" if found.fallback else found.dl1_prod
+
+    def _cleaned_anew(self, flag: dict[str, Any]) -> list[str]:
+        """Return which runs are cleaned otherwise by now than when the night was closed."""
+        if self.settings.lstchain.apply_standard_dl1b_config:
+            return []  # nothing is found, so nothing can be found anew
+        then: dict[str, str] = flag.get("cleaning", {})
+        now = {run: self._cleaning(int(run)) for run in then}
+        return [
+            f"run {int(run):05d} is cleaned as {now[run]} by now, not as {then[run]}"
+            for run in then
+            if now[run] and now[run] != then[run]
+        ]
 
     def _flag(self) -> dict[str, Any]:
         """What the flag says; nothing if it is not ours."""
@@ -222,6 +285,7 @@ class NightlyClose(Entry):
                 "write EDATA to leave the run out; or say what it is with: lstosa decide --date "
                 f"{self.date} --set-type {unknown[0].number} TYPE --why ..."
             )
+        self._renew_links()
         self._link_longterm()
         self._close()
 
@@ -246,6 +310,8 @@ class NightlyClose(Entry):
             "subruns": sum(len(run.subruns) for run in night.data_runs),
             "decisions": self._decided(),
             "left_out": list(night.left_out),
+            "cleaning": {str(r.number): self._cleaning(r.number) for r in night.data_runs},
+            "fallbacks": fallbacks_of(night, self.settings),
             "lacking": self.lacking() if self.is_accepted() else [],
         }
         files.write_whole(self.layout.night_finished(), json.dumps(flag, indent=1) + "\n")
@@ -255,6 +321,9 @@ class NightlyClose(Entry):
         name, flag, data = f"Night {self.date} ({self.prod_id})", self.output().path, self._flag()
         if not self.output().exists():
             return f"{name} is not closed."
+        anew = self._cleaned_anew(data)
+        if anew:
+            return f"{name} is not closed since {data.get('closed')}: {'; '.join(anew)}."
         if not self.complete():
             return (
                 f"{name} is not closed: the operators decided otherwise since it was closed on "
@@ -266,6 +335,7 @@ class NightlyClose(Entry):
             f"{name} is closed since {data['closed']}: "
             f"{_counted(data['runs'], 'run')}, {_counted(data['subruns'], 'subrun')}. {flag}",
             *(f"  left out: {line}" for line in data.get("left_out", [])),
+            *(f"  fallback: {line}" for line in data.get("fallbacks", [])),
         ]
         if data.get("lacking"):
             lines.append(f"  accepted as incomplete, without {_summed_up(data['lacking'])}")

@@ -22,7 +22,13 @@ from lstosa_luigi.night import NightlyClose
 from lstosa_luigi.observation.choice import Choice
 from lstosa_luigi.observation.decisions import Decision, What
 from lstosa_luigi.observation.night import Night, decisions_of
-from lstosa_luigi.observation.reconstruction import cleaning_of, forced_model_of, model_of
+from lstosa_luigi.observation.reconstruction import (
+    cat_b_of,
+    cleaning_of,
+    forced_model_of,
+    model_of,
+    superseded_places,
+)
 from lstosa_luigi.observation.runs import DATA, DISCARDED, IGNORED_TYPES, DatedRun, Run
 from lstosa_luigi.outdated import Outdated, find_outdated
 from lstosa_luigi.products.base import External, NightProduct
@@ -270,9 +276,16 @@ def _choices(night: Night, settings: Settings) -> Iterator[NamedChoice]:
     yield NamedChoice("PEDCALIB run", None, night.pedcalib_run)
     yield NamedChoice("time calibration", None, night.time_calibration)
     yield NamedChoice("F-factor systematics", None, night.systematics)
+    superseded = superseded_places(night, settings)
     for run in night.data_runs:
         cleaning = _cleaning(night, settings, run.number)
+        others = superseded.get(run.number, ())
+        if others:
+            said = f"{cleaning.reason}; what there is of it in {', '.join(others)} does not count"
+            cleaning = dataclasses.replace(cleaning, reason=said)
         yield NamedChoice("cleaning", run.number, cleaning)
+        if settings.lstchain.apply_catB_calibration:
+            yield NamedChoice("Cat-B", run.number, cat_b_of(night.layout, settings, run.number))
         yield NamedChoice("random forests", run.number, _model(night, settings, run, cleaning))
 
 

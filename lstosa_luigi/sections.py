@@ -9,6 +9,7 @@ __all__ = [
     "SECTIONS",
     "calibration",
     "execution",
+    "fallback",
     "local",
     "lstchain",
     "mc",
@@ -17,6 +18,13 @@ __all__ = [
 ]
 
 import luigi
+
+BY_NAME = "by name"
+PACKAGES = [BY_NAME, "lstchain", "lstcam_calib"]
+"""Packages whose onsite scripts make calibrations; by name: as the command is called."""
+
+EVB_CAT_A = "/fefs/onsite/data/lst-pipe/LSTN-01/service/PixelCalibration/Cat-A"
+"""Where the calibrations of the event builder lie on La Palma (hard-coded in lstosa)."""
 
 
 class paths(luigi.Config):  # noqa: N801 - the class name is the section's name
@@ -93,6 +101,24 @@ class lstchain(luigi.Config):  # noqa: N801
     command_prefix = luigi.Parameter(
         default="", description="put before every command, e.g. conda run -n lstchain-v0.12"
     )
+    calib_environment = luigi.Parameter(
+        default="",
+        description="directory of another environment, for calibrations that "
+        "use_lstcam_env_for_CatA_calib or use_lstcam_env_for_CatB_calib send there",
+    )
+    calib_command_prefix = luigi.Parameter(
+        default="conda run -n lstcam-env",
+        description="put before their commands instead, if there is no calib_environment",
+    )
+    catA_package = luigi.ChoiceParameter(  # noqa: N815
+        default=BY_NAME,
+        choices=PACKAGES,
+        description="which package drs4_baseline and charge_calibration are of: it decides on "
+        "options and on the version that their products are filed under",
+    )
+    catB_package = luigi.ChoiceParameter(  # noqa: N815
+        default=BY_NAME, choices=PACKAGES, description="the same for catB_calibration"
+    )
     run_summary = luigi.Parameter(default="lstchain_create_run_summary")
     drs4_baseline = luigi.Parameter(default="onsite_create_drs4_pedestal_file")
     charge_calibration = luigi.Parameter(default="onsite_create_calibration_file")
@@ -140,6 +166,12 @@ class lstchain(luigi.Config):  # noqa: N801
     apply_catB_calibration = luigi.BoolParameter(  # noqa: N815
         default=False, parsing=luigi.BoolParameter.EXPLICIT_PARSING
     )
+    use_lstcam_env_for_CatA_calib = luigi.BoolParameter(  # noqa: N815
+        default=False, parsing=luigi.BoolParameter.EXPLICIT_PARSING
+    )
+    use_lstcam_env_for_CatB_calib = luigi.BoolParameter(  # noqa: N815
+        default=False, parsing=luigi.BoolParameter.EXPLICIT_PARSING
+    )
     apply_standard_dl1b_config = luigi.BoolParameter(
         default=False, parsing=luigi.BoolParameter.EXPLICIT_PARSING
     )
@@ -158,6 +190,39 @@ class calibration(luigi.Config):  # noqa: N801
         default=4,
         description="nights before the night itself in which a DRS4 or PEDCALIB run is looked for, "
         "if the night has none",
+    )
+    table_catB = luigi.Parameter(  # noqa: N815
+        default="",
+        description="text table of which Cat-A calibration the event builder used since when; "
+        "asked for data that it calibrated",
+    )
+    evb_calibration = luigi.Parameter(
+        default=f"{EVB_CAT_A}/calibration/{{date}}/pro/*Run{{run}}*.fits*",
+        description="pattern of that calibration, by the date and run in the table",
+    )
+    evb_systematics = luigi.Parameter(
+        default=f"{EVB_CAT_A}/ffactor_systematics/{{date}}/v0.3.1/scan_fit*.h5",
+        description="pattern of its F-factor systematics",
+    )
+
+
+class fallback(luigi.Config):  # noqa: N801
+    """What a run gets whose interleaved events are too few, if the tool says so itself.
+
+    With ``none`` the product fails and the night stays open until somebody decides.
+    """
+
+    tailcuts = luigi.ChoiceParameter(
+        default="none",
+        choices=["none", "standard", "previous"],
+        description="if its tailcuts cannot be found: ``none``, the ``standard`` cleaning "
+        "(dl1b_config in dl1_prod_id), or that of the nearest ``previous`` run of the night "
+        "whose tailcuts were found",
+    )
+    catB = luigi.ChoiceParameter(  # noqa: N815
+        default="none",
+        choices=["none", "without"],
+        description="if its Cat-B calibration cannot be made: ``none``, or DL1b ``without`` it",
     )
 
 
@@ -204,6 +269,7 @@ SECTIONS: tuple[type[luigi.Config], ...] = (
     production,
     lstchain,
     calibration,
+    fallback,
     mc,
     execution,
     local,

@@ -22,9 +22,9 @@ from lstosa_luigi.execution.task import SlurmTask
 from lstosa_luigi.observation.reconstruction import (
     Cleaning,
     certain_model,
-    is_cleaned_as_found,
     known_cleaning,
     model_of,
+    tailcuts_needed,
 )
 from lstosa_luigi.products.base import NightTask, RunTask
 from lstosa_luigi.products.datacheck import (
@@ -207,8 +207,8 @@ class SourceIndex(Stage):
 def cleaning_needs(task: NightTask, runs: Iterable[int]) -> list[Any]:
     """Return what the cleaning of runs is found with, of those for which it has to be found."""
     layout, settings = task.layout, task.settings
-    found = [run for run in runs if is_cleaned_as_found(layout, settings, run)]
-    return [task.sibling(Tailcuts, run_id=run) for run in found]
+    needed = [number for run in runs for number in tailcuts_needed(layout, settings, run)]
+    return [task.sibling(Tailcuts, run_id=number) for number in dict.fromkeys(needed)]
 
 
 def events_of(task: NightTask, run: int) -> Iterator[Any]:

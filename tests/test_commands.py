@@ -69,6 +69,32 @@ LINES = {
         ["-r", "01807", "-b", "/b", "--r0-dir=/b/R0G", "--filters=52",
          "--catA_calibration_run=1809", "--interleaved-dir=/b/running_analysis"],
     ),
+    # lstosa's --catA_calibration_run=1809 is replaced where the event builder calibrated
+    "Cat-B calibration of the event builder's": (
+        commands.catb_calibration,
+        (1807, "/b", "/b/R0G", "52", 1809, "/in", "/s/catA.fits.gz", "/s/scan_fit.h5"),
+        ["-r", "01807", "-b", "/b", "--r0-dir=/b/R0G", "--filters=52",
+         "--cat_A_calibration_file=/s/catA.fits.gz", "--systematics_file=/s/scan_fit.h5",
+         "--interleaved-dir=/in"],
+    ),
+    # of lstcam_calib 0.3.1, which spells some options otherwise than lstosa does
+    "DRS4 baseline of lstcam_calib": (
+        commands.lstcam_drs4_baseline, (1804, "/b", "/b/R0G"),
+        ["-r", "01804", "-b", "/b", "--r0-dir=/b/R0G", "--no-progress", "--output-format=h5",
+         "--no-db"],
+    ),
+    "charge calibration of lstcam_calib": (
+        commands.lstcam_charge_calibration, (1804, 1809, "/b", "/b/R0G", "52", True),
+        ["-p", "01804", "-r", "01809", "-b", "/b", "--r0-dir=/b/R0G", "--flatfield-heuristic",
+         "--filters=52", "--output-format=h5", "--no-db"],
+    ),
+    "Cat-B calibration of lstcam_calib": (
+        commands.lstcam_catb_calibration,
+        (1807, "/b", "/b/R0G", "52", 1809, "fits.gz", "/b/running_analysis", "0.12"),
+        ["-r", "01807", "-b", "/b", "--r0-dir=/b/R0G", "--filters=52",
+         "--catA-calibration-run=1809", "--catA-format=fits.gz", "--dl1-dir=/b/running_analysis",
+         "--lstchain-version=0.12"],
+    ),
     "DL1a to DL1b": (
         commands.dl1ab, (DL1, "/o/dl1.h5", "/c/dl1b.json"),
         [f"--input-file={DL1}", "--output-file=/o/dl1.h5", "--config=/c/dl1b.json"],
@@ -201,7 +227,7 @@ TOOLS = {
     "run_summary": ["run summary"],
     "drs4_baseline": ["DRS4 baseline"],
     "charge_calibration": ["charge calibration with the flat-field heuristic"],
-    "catB_calibration": ["Cat-B calibration"],
+    "catB_calibration": ["Cat-B calibration", "Cat-B calibration of the event builder's"],
     "r0_to_dl1": ["R0 to DL1", "R0 to DL1 with the pedestals that were found"],
     "tailcuts_finder": ["tailcuts finder"],
     "dl1ab": ["DL1a to DL1b without images", "DL1a to DL1b with Cat-B"],

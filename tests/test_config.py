@@ -196,6 +196,34 @@ def test_environment_that_is_not_there_is_named(monkeypatch, tmp_path):
     assert message == "[lstchain] environment = /no/such: no such directory"
 
 
+def test_environment_of_calibrations_that_is_not_there_is_named(monkeypatch, tmp_path):
+    message = refused(monkeypatch, tmp_path, lstchain={"calib_environment": "/no/such"})
+    assert message == "[lstchain] calib_environment = /no/such: no such directory"
+
+
+@pytest.mark.parametrize("key", ["evb_calibration", "evb_systematics"])
+@pytest.mark.parametrize("pattern", ["/a/{night}/*", "/a/{}/*", "/a/{date/*"])
+def test_pattern_that_cannot_be_filled_in_is_named(monkeypatch, tmp_path, key, pattern):
+    message = refused(monkeypatch, tmp_path, calibration={key: pattern})
+    assert message.startswith(
+        f"[calibration] {key} = {pattern}: may name {{date}} and {{run}} only"
+    )
+
+
+def test_keys_of_lstosa_for_another_environment_are_taken_over(monkeypatch, tmp_path):
+    section = {"use_lstcam_env_for_CatA_calib": "True", "USE_LSTCAM_ENV_FOR_CATB_CALIB": "True"}
+    options = load(monkeypatch, tmp_path, lstchain=section).lstchain
+    assert options.use_lstcam_env_for_CatA_calib
+    assert options.use_lstcam_env_for_CatB_calib
+    assert options.calib_command_prefix == "conda run -n lstcam-env"
+
+
+@pytest.mark.parametrize("key", ["tailcuts", "catB"])
+def test_fallback_is_one_that_there_is(monkeypatch, tmp_path, key):
+    message = refused(monkeypatch, tmp_path, fallback={key: "nearest"})
+    assert message.startswith(f"[fallback] {key} = nearest: not a valid choice (")
+
+
 def test_environment_and_prefix_exclude_each_other(monkeypatch, tmp_path):
     both = {"environment": str(tmp_path), "command_prefix": "conda run -n x"}
     message = refused(monkeypatch, tmp_path, lstchain=both)
@@ -334,7 +362,7 @@ def test_unknown_key_of_a_production_that_is_not_asked_for_is_named(
 
 
 @pytest.mark.parametrize("section", ["lstchain", "lstchain.v0.13.0"])
-@pytest.mark.parametrize("key", [*config.NOT_YET, "MAX-TRIES", "use_lstcam_env_for_cata_calib"])
+@pytest.mark.parametrize("key", [*config.NOT_YET, "MAX-TRIES", "use_ff_heuristic_gain-selection"])
 def test_key_that_only_lstosa_has_is_told_apart_from_a_misspelt_one(
     monkeypatch, tmp_path, section, key
 ):

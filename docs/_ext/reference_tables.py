@@ -54,6 +54,9 @@ MEANINGS = {
     "use_ff_heuristic_id": "find flat-field events by their charge when making Cat-A",
     "store_image_dl1ab": "keep the images in DL1b; without them there is no datacheck",
     "apply_catB_calibration": "make Cat-B calibrations and apply them in DL1b",
+    "use_lstcam_env_for_CatA_calib": "make DRS4 baseline and charge calibration in the other "
+    "environment",
+    "use_lstcam_env_for_CatB_calib": "make Cat-B calibrations in the other environment",
     "apply_standard_dl1b_config": "clean all runs with dl1b_config; do not find tailcuts",
     "merge_dl1_datacheck": "make the datachecks of runs and of the night",
     "create_longterm_symlink": "link to the night-wise datacheck outside of its production",

@@ -16,6 +16,7 @@ from lstosa_luigi.errors import ExitCode, InputError, LstosaError
 from lstosa_luigi.execution.console import human_size
 from lstosa_luigi.graph import walk
 from lstosa_luigi.night import NightlyClose
+from lstosa_luigi.observation.reconstruction import superseded_places
 from lstosa_luigi.products.base import NightParameter, NightProduct
 
 
@@ -47,6 +48,10 @@ def run(options: argparse.Namespace, rest: Sequence[str]) -> int:
         print("\nto look at:")
         for path in looked_at:
             print(f"  {_short(path)}")
+    night = root.night
+    superseded = {} if night is None else superseded_places(night, root.settings)
+    for run_id, places in superseded.items():
+        print(f"\nrun {run_id:05d}: what there is of it in {', '.join(places)} does not count")
     print(f"\n{root.conclusion()}")
     return ExitCode.OK if root.complete() else ExitCode.NOT_RUN
 
@@ -67,8 +72,9 @@ class _Family:
         if not product.complete():
             return
         self.there += 1
+        paths = [path for path in paths if path.exists()]  # what was refused is not there
         self.size += sum(path.stat().st_size for path in paths)
-        self.example = self.example or paths[-1]
+        self.example = self.example or (paths[-1] if paths else None)
         self.for_people += [path for path in paths if path.suffix in (".pdf", ".html")]
 
     def cells(self) -> tuple[str, str, str]:

@@ -126,7 +126,7 @@ class Batch:
         """Take the outcome of one of the members' jobs."""
         member = self.open.pop(outcome.key)
         if outcome.done and member.complete():
-            self.worker.console.product(title_of(member), outcome)
+            self.worker.console.product(member.remarked_title(), outcome)
             # what needs it may start while the batch goes on
             self._report(member, DONE, log=outcome.log)
         else:

@@ -14,6 +14,8 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+from lstosa_luigi.execution.verdicts import verdict
+
 TAIL_BYTES = 65536
 LAST_LINES = 6
 
@@ -76,6 +78,9 @@ def why(
     inputs : sequence of str
         Files that it was given, for causes that lie in one of them.
     """
+    refused = verdict(log) if signal_number is None else ""
+    if refused:
+        return refused
     # a harmless line far above must not hide what the command said last
     for text in ("\n".join(log.splitlines()[-LAST_LINES:]), log):
         for pattern, advice in _COMPILED:

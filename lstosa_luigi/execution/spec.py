@@ -85,6 +85,9 @@ class Job(NamedTuple):
         Of jobs that wait, the one with the highest is started first.
     decided : tuple of str
         What the operators had decided when it was planned, for the record.
+    refusal : str
+        File for the tool's own verdict that the data do not allow the product, if that is to
+        count instead of it; empty if it counts as a failure.
     """
 
     name: str
@@ -109,6 +112,7 @@ class Job(NamedTuple):
     resource_class: str = "data"
     priority: int = 0
     decided: tuple[str, ...] = ()
+    refusal: str = ""
 
     @property
     def key(self) -> str:
@@ -116,8 +120,11 @@ class Job(NamedTuple):
         return self.record
 
     def is_made(self) -> bool:
-        """Whether all outputs that must be there are."""
-        return all(os.path.exists(output.path) for output in self.outputs if output.required)  # noqa: PTH110 - called for thousands of jobs
+        """Whether all outputs that must be there are, or were refused."""
+        exists = os.path.exists  # called for thousands of jobs
+        if all(exists(output.path) for output in self.outputs if output.required):
+            return True
+        return bool(self.refusal) and exists(self.refusal)
 
     def to_json(self) -> dict[str, Any]:
         """Return the job as JSON can hold it."""

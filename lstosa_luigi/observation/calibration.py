@@ -128,9 +128,7 @@ def choose_time_calibration(
     )
 
 
-def choose_systematics(
-    files: Iterable[Path], flat_date: str, forced: Forced[Path] | None = None
-) -> Choice[Path]:
+def choose_systematics(files: Iterable[Path], flat_date: str) -> Choice[Path]:
     """Choose the F-factor systematics of the latest date not after the night, else the earliest.
 
     So do lstosa and ``lstchain.onsite.find_systematics_correction_file``.
@@ -141,13 +139,9 @@ def choose_systematics(
         ``.../<date>/pro/ffactor_systematics_<date>.h5``.
     flat_date : str
         The night as ``YYYYMMDD``.
-    forced : Forced, optional
-        The file that somebody decided on.
     """
     by_date = sorted((file.stem[-8:], str(file), file) for file in files)
     candidates = tuple(file for _, _, file in by_date)
-    if forced is not None:
-        return forced.choice(candidates)
     if not candidates:
         return Choice(None, "no F-factor systematics of any date")
     usable = [file for date, _, file in by_date if date <= flat_date]

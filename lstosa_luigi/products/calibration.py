@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["ChargeCalibration", "Drs4Pedestal", "Systematics", "TimeCalibration", "staged_cat_a"]
+__all__ = [
+    "CAT_A",
+    "ChargeCalibration",
+    "Drs4Pedestal",
+    "Systematics",
+    "TimeCalibration",
+    "log_pattern",
+    "staged_cat_a",
+]
 
 import abc
 from pathlib import Path
@@ -11,6 +19,7 @@ from typing import Any, ClassVar
 import luigi
 
 from lstosa_luigi import commands
+from lstosa_luigi.execution.environment import LSTCAM_CALIB, LSTCHAIN
 from lstosa_luigi.execution.record import read_record
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
 from lstosa_luigi.observation.calibration import choose_filters
@@ -22,8 +31,11 @@ from lstosa_luigi.products.raw import RunSummary
 BASE = "base"
 """Below the scratch directory: the tree that the onsite scripts take for their base."""
 
-CAT_A = f"{BASE}/monitoring/PixelCalibration/Cat-A"
-"""Where the onsite scripts write below their base (lstchain.onsite)."""
+CAT_A = {
+    LSTCHAIN: f"{BASE}/monitoring/PixelCalibration/Cat-A",
+    LSTCAM_CALIB: f"{BASE}/service/PixelCalibration/Cat-A",
+}
+"""Where the onsite scripts of a package read and write (lstchain.onsite, lstcam_calib.onsite)."""
 
 FILTERS = "--filters="
 """How a command line says which filter wheels to analyse for (lstosa_luigi.commands)."""
@@ -32,18 +44,25 @@ MONITORING = ("calibration", "flatfield", "pedestal")
 """Tables of a charge calibration (lstchain.tools.lstchain_create_calibration_file)."""
 
 
-def staged_cat_a(night: Night, time_calibration: Choice[Path]) -> dict[str, Path]:
+def log_pattern(package: str, log: Path) -> str:
+    """Return what the onsite script calls its log: lstcam_calib puts the time into the name."""
+    return log.name if package == LSTCHAIN else f"{log.stem}_????-??-??T??:??:??{log.suffix}"
+
+
+def staged_cat_a(
+    night: Night, time_calibration: Choice[Path], package: str = LSTCHAIN
+) -> dict[str, Path]:
     """Return the tree in which the onsite scripts find what was chosen, and nothing else."""
-    layout = night.layout
+    layout, root = night.layout, CAT_A[package]
     staged = {
         f"{BASE}/monitoring/RunSummary/{layout.run_summary().name}": layout.run_summary(),
     }
     time, systematics = time_calibration.value, night.systematics.value
     if time is not None:
-        staged[f"{CAT_A}/drs4_time_sampling_from_FF/{time.parents[1].name}/pro/{time.name}"] = time
+        staged[f"{root}/drs4_time_sampling_from_FF/{time.parents[1].name}/pro/{time.name}"] = time
     if systematics is not None:
         date = systematics.parents[1].name
-        staged[f"{CAT_A}/ffactor_systematics/{date}/pro/{systematics.name}"] = systematics
+        staged[f"{root}/ffactor_systematics/{date}/pro/{systematics.name}"] = systematics
     return staged
 
 
@@ -110,11 +129,14 @@ class Drs4Pedestal(RunTask, NightProduct):
 
     def job(self) -> Job:
         """Run the onsite script on a base of its own."""
-        layout = self.layout
+        layout, tools = self.layout, self.calibrator("A")
         baseline, plot = layout.drs4_baseline(self.run_id), layout.drs4_plot(self.run_id)
-        made = f"{CAT_A}/drs4_baseline/{layout.flat_date}/{layout.version}"
+        made = f"{CAT_A[tools.package]}/drs4_baseline/{layout.flat_date}/{layout.cat_a}"
+        command = (
+            commands.drs4_baseline if tools.package == LSTCHAIN else commands.lstcam_drs4_baseline
+        )
         return self.make_job(
-            commands.drs4_baseline(
+            command(
                 self.settings.lstchain.drs4_baseline,
                 self.run_id,
                 f"{SCRATCH}/{BASE}",
@@ -131,6 +153,7 @@ class Drs4Pedestal(RunTask, NightProduct):
             inputs=layout.r0_streams(self.run_id, 0),
             links=_pro_link(baseline),
             resource_class="calibration",
+            tools=tools,
         )
 
 
@@ -178,17 +201,23 @@ class ChargeCalibration(RunTask, NightProduct):
         """Run the onsite script on a base that holds the chosen files only."""
         layout, options, filters = self.layout, self.settings.lstchain, self.filters().value
         assert filters is not None
-        night = self.known_night()
+        night, tools = self.known_night(), self.calibrator("A")
+        package = tools.package
         calibration = layout.charge_calibration(self.run_id, filters)
         plot = layout.charge_calibration_plot(self.run_id, filters)
         log = layout.charge_calibration_log(self.run_id, filters)
-        made = f"{CAT_A}/calibration/{layout.flat_date}/{layout.version}"
+        made = f"{CAT_A[package]}/calibration/{layout.flat_date}/{layout.cat_a}"
         of_drs4 = layout.of(self.drs4_date)
         baseline = of_drs4.find_drs4_baseline(self.drs4_run)
-        staged = staged_cat_a(night, night.time_calibration_of(self.run_id))
-        staged[f"{CAT_A}/drs4_baseline/{of_drs4.flat_date}/pro/{baseline.name}"] = baseline
+        staged = staged_cat_a(night, night.time_calibration_of(self.run_id), package)
+        staged[f"{CAT_A[package]}/drs4_baseline/{of_drs4.flat_date}/pro/{baseline.name}"] = baseline
+        command = (
+            commands.charge_calibration
+            if package == LSTCHAIN
+            else commands.lstcam_charge_calibration
+        )
         return self.make_job(
-            commands.charge_calibration(
+            command(
                 options.charge_calibration,
                 self.drs4_run,
                 self.run_id,
@@ -198,7 +227,7 @@ class ChargeCalibration(RunTask, NightProduct):
                 options.use_ff_heuristic_id,
             ),
             [
-                Output(str(log), f"{made}/log/{log.name}", required=False),
+                Output(str(log), f"{made}/log/{log_pattern(package, log)}", required=False),
                 Output(str(plot), f"{made}/log/{plot.name}"),
                 Output(
                     str(calibration),
@@ -210,4 +239,5 @@ class ChargeCalibration(RunTask, NightProduct):
             staged=staged,
             links=_pro_link(calibration),
             resource_class="calibration",
+            tools=tools,
         )

@@ -12,8 +12,9 @@ import luigi
 from lstosa_luigi import commands
 from lstosa_luigi.errors import InputError
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
+from lstosa_luigi.observation.models import dl2_prod_id
 from lstosa_luigi.products.base import NightProduct
-from lstosa_luigi.products.dl2 import DL2, ReconstructedRun, dl2_prod_id
+from lstosa_luigi.products.dl2 import DL2, ReconstructedRun
 from lstosa_luigi.products.irf import IRF, irf_file
 from lstosa_luigi.products.raw import RunCatalogEntry
 

@@ -63,22 +63,22 @@ def fits(rows: int = 0) -> bytes:
     )
 
 
-def write_environment(root: Path, version: str = "0.12.3") -> None:
-    """Make an environment whose ``bin/`` holds a stand-in for every command of lstchain."""
+def write_environment(root: Path, version: str = "0.12.3", package: str = "lstchain") -> None:
+    """Make an environment whose ``bin/`` holds a stand-in for every command of a package."""
     import numpy as np
     import tables as hdf5
 
     for folder in ("bin", "calls", "templates"):
         (root / folder).mkdir(parents=True)
-    site = root / "lib" / "python3.11" / "site-packages" / f"lstchain-{version}.dist-info"
+    site = root / "lib" / "python3.11" / "site-packages" / f"{package}-{version}.dist-info"
     site.mkdir(parents=True)
-    (site / "METADATA").write_text(f"Metadata-Version: 2.1\nName: lstchain\nVersion: {version}\n")
+    (site / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n")
     packaged = site.parent / "lstchain/data/lstchain_standard_config.json"
     packaged.parent.mkdir(parents=True)
     cuts = {"picture_thresh": 8, "boundary_thresh": 4}
     packaged.write_text(json.dumps({"tailcuts_clean_with_pedestal_threshold": cuts}))
     source = Path(tool.__file__).read_text()
-    for name in tool.TOOLS:
+    for name in tool.TOOLS if package == "lstchain" else tool.LSTCAM_TOOLS:
         path = root / "bin" / name
         path.write_text(f"#!{sys.executable} -IS\n{source}")
         path.chmod(0o755)

@@ -203,7 +203,6 @@ def test_forced_files_and_filters_are_taken():
     file = Path("/other.h5")
     for choice in (
         choose_time_calibration(TIME, 1, Forced(file, BY)),
-        choose_systematics(SYSTEMATICS, "20200117", Forced(file, BY)),
         choose_filters("52", forced=Forced(file, BY)),
     ):
         assert choice.value == file
