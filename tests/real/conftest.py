@@ -92,6 +92,17 @@ class Copy:
             check=False,
         )
 
+    def start(self, task: str, printed: Path) -> subprocess.Popen[bytes]:
+        """Start a task and return at once; what it prints goes into a file."""
+        with printed.open("wb") as file:
+            return subprocess.Popen(
+                self.command(task),
+                env=self.variables(),
+                cwd=self.root,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+
     def lstosa(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a verb of the lstosa command."""
         return subprocess.run(
