@@ -182,7 +182,7 @@ def test_the_plan_names_what_is_to_be_made_and_nothing_of_a_discarded_subrun(
         (13, "DATA", 2, [], "processed"),
         (14, "DATA", 2, [1], "processed"),
     ]
-    decided = [(d["what"], d["run"], d["subrun"]) for d in planned["decisions"]]
+    decided = [(d["what"], d["run"], d.get("subrun")) for d in planned["decisions"]]
     assert decided == [("discard", 14, 1), ("tailcuts", 14, None)]
     made = titles(planned, "make")
     assert {
