@@ -37,6 +37,7 @@ from lstosa_luigi.stages import (
     RunProducts,
     SourceIndex,
     Stage,
+    early_catb,
     early_models,
 )
 
@@ -147,6 +148,7 @@ class CloseRun(Entry, RunTask):
             )
         yield self.sibling(MergedMuons, run_id=run.number)
         yield self.sibling(RunProducts, run_id=run.number)
+        yield from early_catb(self, run.number)
         yield from early_models(self, run.number)
 
     def owns(self, need: SlurmTask) -> bool:
@@ -158,9 +160,10 @@ class DL2Night(Entry):
     """All DATA runs of the night up to DL2."""
 
     def parts(self) -> Iterator[Any]:
-        """Yield DL2 of all runs, and the random forests, which need not wait for the cleaning."""
+        """Yield DL2 of all runs, and what need not wait for the cleaning: Cat-B, random forests."""
         for run in self.known_night().data_runs:
             yield self.sibling(RunEvents, run_id=run.number)
+            yield from early_catb(self, run.number)
             yield from early_models(self, run.number, response=False)
 
 

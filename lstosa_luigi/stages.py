@@ -8,7 +8,15 @@ what it is named after: whatever else fails cannot keep it from being made.
 
 from __future__ import annotations
 
-__all__ = ["NightDatacheck", "RunEvents", "RunProducts", "SourceIndex", "Stage", "early_models"]
+__all__ = [
+    "NightDatacheck",
+    "RunEvents",
+    "RunProducts",
+    "SourceIndex",
+    "Stage",
+    "early_catb",
+    "early_models",
+]
 
 import abc
 from collections.abc import Iterable, Iterator
@@ -36,7 +44,7 @@ from lstosa_luigi.products.datacheck import (
 from lstosa_luigi.products.dl1b import MergedDL1
 from lstosa_luigi.products.dl2 import DL2
 from lstosa_luigi.products.dl3 import DL3, DL3Index
-from lstosa_luigi.products.interleaved import Tailcuts
+from lstosa_luigi.products.interleaved import CatBCalibration, Tailcuts
 from lstosa_luigi.products.irf import IRF
 from lstosa_luigi.products.models import ModelsOrSimulation, RandomForests, TestingDL2
 from lstosa_luigi.products.raw import RunCatalogEntry, RunSummary
@@ -244,6 +252,15 @@ def early_models(task: NightTask, run: int, response: bool = True) -> Iterator[A
     yield task.sibling(RandomForests, model=model)
     if response and not (given.irf_file or given.gamma):
         yield task.sibling(TestingDL2, model=model)
+
+
+def early_catb(task: NightTask, run: int) -> Iterator[Any]:
+    """Yield the Cat-B calibration of a run if it is asked for; it need not wait for the cleaning.
+
+    lstosa makes it while the tailcuts are being found, too.
+    """
+    if task.settings.lstchain.apply_catB_calibration:
+        yield task.sibling(CatBCalibration, run_id=run)
 
 
 def _cleaning(task: NightTask, run: int) -> Cleaning:
