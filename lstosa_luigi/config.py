@@ -12,6 +12,7 @@ __all__ = [
     "Directories",
     "Settings",
     "calibration",
+    "database",
     "execution",
     "forget",
     "is_for_nights",
@@ -43,6 +44,7 @@ from lstosa_luigi.errors import ConfigError, ExitCode
 from lstosa_luigi.sections import (
     SECTIONS,
     calibration,
+    database,
     execution,
     local,
     lstchain,
@@ -58,6 +60,9 @@ NOT_YET = {
     "use_lstcam_env_for_CatB_calib": "all tools of a production come from one environment",
 }
 """Keys of lstosa's ``[lstchain]`` that are not taken over yet, and what holds instead."""
+
+MOVED = {"tcu_db": "[database] tcu_db"}
+"""Keys of ``[lstchain]`` that have moved, and where to."""
 
 ALIKE = 0.75
 """Ratio of :mod:`difflib` above which the name of a section is taken for a misspelt one."""
@@ -127,6 +132,7 @@ class Settings:
     prod_id: str
     lstchain: lstchain
     calibration: calibration
+    database: database
     mc: mc
     execution: execution
     local: local
@@ -171,6 +177,10 @@ def _load(prod_id: str, _config_id: int) -> Settings:
             f"[calibration] max_days_back = {sections['calibration'].max_days_back}: must be 0 "
             "(only runs of the night itself) or more"
         )
+    if sections["database"].timeout <= 0:
+        raise ConfigError(
+            f"[database] timeout = {sections['database'].timeout:g}: must be more than 0"
+        )
     tools = _with_files(tools, "dl1a_config", "dl1b_config", "dl2_config", "dl3_config")
     simulated = _with_files(sections["mc"], "irf_file", "gamma", "proton", "electron")
     return Settings(
@@ -178,6 +188,7 @@ def _load(prod_id: str, _config_id: int) -> Settings:
         prod_id=wanted,
         lstchain=tools,
         calibration=sections["calibration"],
+        database=sections["database"],
         mc=simulated,
         execution=execution_section,
         local=local_section,
@@ -299,6 +310,9 @@ def section_values(
 
 def _refuse_not_yet(section: str, option: str) -> None:
     """Say of a key that lstosa has why it is not here, rather than that nobody knows it."""
+    if option.lower().replace("-", "_") in MOVED:
+        key = option.lower().replace("-", "_")
+        raise ConfigError(f"[{section}] {key}: is now {MOVED[key]}. Move it there.")
     for key, instead in NOT_YET.items():
         if option.lower().replace("-", "_") == key.lower():
             raise ConfigError(

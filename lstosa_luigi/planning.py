@@ -26,6 +26,7 @@ from lstosa_luigi.observation.reconstruction import cleaning_of, forced_model_of
 from lstosa_luigi.observation.runs import DATA, DISCARDED, IGNORED_TYPES, DatedRun, Run
 from lstosa_luigi.outdated import Outdated, find_outdated
 from lstosa_luigi.products.base import External, NightProduct
+from lstosa_luigi.products.filters import filters_of
 
 
 class State(str, enum.Enum):
@@ -254,7 +255,9 @@ def _treatment(night: Night, run: Run) -> str:
         whole = [d for d in night.decisions.of(What.DISCARD) if d.run == run.number]
         return f"discarded ({whole[-1].source})"
     if run.type == DATA:
-        veto = night.decisions.veto(run.number)
+        veto, elsewhere = night.decisions.veto(run.number), night.elsewhere.get(run.number)
+        if elsewhere is not None and veto is None:
+            return f"processed in the night of {elsewhere}, where its raw data lie"
         return "processed" if veto is None else f"vetoed ({veto.source})"
     if DatedRun(night.layout.date, run.number) in chosen:
         return "calibrates the night"
@@ -268,6 +271,10 @@ def _treatment(night: Night, run: Run) -> str:
 def _choices(night: Night, settings: Settings) -> Iterator[NamedChoice]:
     yield NamedChoice("DRS4 run", None, night.drs4_run)
     yield NamedChoice("PEDCALIB run", None, night.pedcalib_run)
+    pedcalib = night.pedcalib_run.value
+    if pedcalib is not None:
+        filters = filters_of(night.layout, settings, pedcalib)
+        yield NamedChoice("filters", None, filters)
     yield NamedChoice("time calibration", None, night.time_calibration)
     yield NamedChoice("F-factor systematics", None, night.systematics)
     for run in night.data_runs:

@@ -8,6 +8,7 @@ from __future__ import annotations
 __all__ = [
     "SECTIONS",
     "calibration",
+    "database",
     "execution",
     "local",
     "lstchain",
@@ -104,6 +105,7 @@ class lstchain(luigi.Config):  # noqa: N801
     merge_dl1 = luigi.Parameter(default="lstchain_merge_hdf5_files")
     merge_muons = luigi.Parameter(default="lstchain_merge_muon_files")
     longterm_check = luigi.Parameter(default="lstchain_longterm_dl1_check")
+    merge_run_summaries = luigi.Parameter(default="lstchain_merge_run_summaries")
     cherenkov_transparency = luigi.Parameter(default="lstchain_cherenkov_transparency")
     mc_trainpipe = luigi.Parameter(default="lstchain_mc_trainpipe")
     dl1_to_dl2 = luigi.Parameter(default="lstchain_dl1_to_dl2")
@@ -128,9 +130,6 @@ class lstchain(luigi.Config):  # noqa: N801
         default="20240918_v0.10.12_allsky_", description="what directories of models begin with"
     )
     filters = luigi.Parameter(default="52", description="filter wheels of the calibration box")
-    tcu_db = luigi.Parameter(
-        default="", description="server of the telescope-control database; default: none is asked"
-    )
     use_ff_heuristic_id = luigi.BoolParameter(
         default=False, parsing=luigi.BoolParameter.EXPLICIT_PARSING
     )
@@ -158,6 +157,24 @@ class calibration(luigi.Config):  # noqa: N801
         default=4,
         description="nights before the night itself in which a DRS4 or PEDCALIB run is looked for, "
         "if the night has none",
+    )
+
+
+class database(luigi.Config):  # noqa: N801
+    """Databases of the site (MongoDB), with lstosa's names; none is asked unless it is named."""
+
+    tcu_db = luigi.Parameter(
+        default="",
+        description="server of the telescope-control database, for types and sources of runs; "
+        "default: none is asked",
+    )
+    caco_db = luigi.Parameter(
+        default="",
+        description="server of the camera-control database, for filter wheels; default: none "
+        "is asked",
+    )
+    timeout = luigi.FloatParameter(
+        default=3, description="seconds to wait for a server before doing without it"
     )
 
 
@@ -204,6 +221,7 @@ SECTIONS: tuple[type[luigi.Config], ...] = (
     production,
     lstchain,
     calibration,
+    database,
     mc,
     execution,
     local,

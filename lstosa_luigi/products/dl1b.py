@@ -15,7 +15,7 @@ from lstosa_luigi.execution.spec import SCRATCH, Job, Output
 from lstosa_luigi.observation.reconstruction import is_cleaned_as_found, known_cleaning
 from lstosa_luigi.products.base import FIRST, NightProduct, RunTask, SubrunTask
 from lstosa_luigi.products.dl1a import DL1A, IMAGES, PARAMETERS
-from lstosa_luigi.products.interleaved import CatBCalibration, Tailcuts
+from lstosa_luigi.products.interleaved import CatBCalibration, Tailcuts, cat_b_of
 from lstosa_luigi.products.raw import each_subrun
 
 
@@ -71,11 +71,7 @@ class DL1B(CleanedSubrun):
         dl1a = layout.dl1a(self.run_id, self.number)
         dl1b = layout.dl1b(self.run_id, self.number, str(self.dl1_prod))
         config = self._config()
-        catb = (
-            str(layout.cat_b_calibration(self.run_id, options.filters))
-            if options.apply_catB_calibration
-            else ""
-        )
+        catb = str(cat_b_of(self)) if options.apply_catB_calibration else ""
         images = (IMAGES,) if options.store_image_dl1ab else ()
         return self.make_job(
             commands.dl1ab(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["CatBCalibration", "Tailcuts"]
+__all__ = ["CatBCalibration", "Tailcuts", "cat_b_of"]
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import luigi
@@ -15,6 +16,7 @@ from lstosa_luigi.execution.spec import SCRATCH, Job, Output
 from lstosa_luigi.products.base import NightProduct, RunTask
 from lstosa_luigi.products.calibration import BASE, CAT_A, MONITORING, staged_cat_a
 from lstosa_luigi.products.dl1a import DL1A
+from lstosa_luigi.products.filters import charge_calibration_of, filters_of
 from lstosa_luigi.products.raw import each_subrun
 
 CAT_B = f"{BASE}/monitoring/PixelCalibration/Cat-B"
@@ -57,13 +59,22 @@ class Tailcuts(_OfAllSubruns):
         )
 
 
+def cat_b_of(task: RunTask) -> Path:
+    """Return where the Cat-B calibration of a run lies: its name has those filters of Cat-A."""
+    night, settings = task.night, task.settings
+    pedcalib = None if night is None else night.pedcalib_run.value
+    filters = settings.lstchain.filters
+    if pedcalib is not None:
+        filters = filters_of(task.layout, settings, pedcalib).value or filters
+    return task.layout.cat_b_calibration(task.run_id, filters)
+
+
 class CatBCalibration(_OfAllSubruns):
     """Calibration of a run with its own interleaved events; made if the option asks for it."""
 
     def output(self) -> dict[str, luigi.LocalTarget]:
         """Return the calibration."""
-        filters = self.settings.lstchain.filters
-        return self.targets({"calibration": self.layout.cat_b_calibration(self.run_id, filters)})
+        return self.targets({"calibration": cat_b_of(self)})
 
     def job(self) -> Job:
         """Run the onsite script on a base that holds the chosen files only."""
@@ -72,10 +83,11 @@ class CatBCalibration(_OfAllSubruns):
         if pedcalib is None:
             raise InputError(f"Run {self.run_id:05d}: the night has no calibration.")
         of_pedcalib = layout.of(pedcalib.date)
-        calibration = of_pedcalib.find_charge_calibration(pedcalib.number, options.filters)
-        product = layout.cat_b_calibration(self.run_id, options.filters)
-        log = layout.cat_b_log(self.run_id, options.filters)
-        plot = layout.cat_b_plot(self.run_id, options.filters)
+        filters = filters_of(layout, self.settings, pedcalib).value or options.filters
+        calibration = charge_calibration_of(layout, self.settings, pedcalib)
+        product = layout.cat_b_calibration(self.run_id, filters)
+        log = layout.cat_b_log(self.run_id, filters)
+        plot = layout.cat_b_plot(self.run_id, filters)
         made = f"{CAT_B}/calibration/{layout.flat_date}/{layout.version}"
         files = [
             layout.interleaved(self.run_id, subrun)
@@ -90,7 +102,7 @@ class CatBCalibration(_OfAllSubruns):
                 self.run_id,
                 f"{SCRATCH}/{BASE}",
                 str(layout.r0_root()),
-                options.filters,
+                filters,
                 pedcalib.number,
                 f"{SCRATCH}/in",
             ),
