@@ -54,7 +54,9 @@ def answers(server: str) -> Iterator[None]:
     try:
         yield
     except pymongo.errors.ConnectionFailure as error:
-        reason = str(error).split(",")[0].split("(configured")[0].strip()
+        reason = (
+            str(error).split(",")[0].split("(configured")[0].strip().removeprefix(f"{server}: ")
+        )
         raise Unavailable(f"{server} does not answer ({reason})") from error
     except pymongo.errors.PyMongoError as error:
         raise Unavailable(f"{server} refused: {str(error).splitlines()[0]}") from error

@@ -118,7 +118,7 @@ def test_pymongo_gets_over_the_network_what_the_rules_ask_for():
         client.close()
 
 
-def test_server_that_refuses_is_named_at_once():
+def test_server_that_refuses_is_named():
     port, begin = free_port(), time.monotonic()
     with pytest.raises(Unavailable, match=rf"^127.0.0.1:{port} does not answer \(.*refused"):
         connect(f"127.0.0.1:{port}", 3)
