@@ -239,6 +239,7 @@ TOOLS = {
     "check_dl1": ["check of a subrun", "check of a run"],
     "merge_dl1": ["merging of DL1"],
     "merge_muons": ["merging of muons"],
+    "merge_run_summaries": ["run summaries of all nights"],
     "longterm_check": ["long-term check"],
     "cherenkov_transparency": ["Cherenkov transparency"],
     "mc_trainpipe": ["training"],

@@ -333,7 +333,6 @@ def test_unknown_key_of_a_production_that_is_not_asked_for_is_named(
     assert message.startswith(f"[lstchain.{production}] environmnt: no such key; this section")
 
 
-@pytest.mark.parametrize("section", ["lstchain", "lstchain.v0.13.0"])
 def test_key_that_has_moved_is_named_with_its_new_place(monkeypatch, tmp_path):
     with pytest.raises(ConfigError) as error:
         load(monkeypatch, tmp_path, lstchain={"tcu_db": "lst101-int"})
@@ -347,6 +346,7 @@ def test_databases_are_named_as_in_lstosa_and_none_is_asked_by_default(monkeypat
         load(monkeypatch, tmp_path, database={"timeout": "0"})
 
 
+@pytest.mark.parametrize("section", ["lstchain", "lstchain.v0.13.0"])
 @pytest.mark.parametrize("key", [*config.NOT_YET, "MAX-TRIES", "use_lstcam_env_for_cata_calib"])
 def test_key_that_only_lstosa_has_is_told_apart_from_a_misspelt_one(
     monkeypatch, tmp_path, section, key

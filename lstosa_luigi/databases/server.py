@@ -54,9 +54,8 @@ def answers(server: str) -> Iterator[None]:
     try:
         yield
     except pymongo.errors.ConnectionFailure as error:
-        reason = (
-            str(error).split(",")[0].split("(configured")[0].strip().removeprefix(f"{server}: ")
-        )
-        raise Unavailable(f"{server} does not answer ({reason})") from error
+        # of all that pymongo tells about the connection, what went wrong
+        reason = str(error).split(",")[0].split("(configured")[0].removeprefix(f"{server}: ")
+        raise Unavailable(f"{server} does not answer ({reason.strip()})") from error
     except pymongo.errors.PyMongoError as error:
         raise Unavailable(f"{server} refused: {str(error).splitlines()[0]}") from error
