@@ -19,6 +19,7 @@ __all__ = [
     "dl3",
     "dl3_index",
     "drs4_baseline",
+    "filter_wheels",
     "find_tailcuts",
     "irf",
     "longterm_check",
@@ -28,16 +29,29 @@ __all__ = [
     "mc_trainpipe",
     "merge_dl1",
     "merge_muons",
+    "merge_run_summaries",
     "r0_to_dl1",
+    "run_catalog",
     "run_summary",
 ]
 
 import shlex
+import sys
+from collections.abc import Iterable
+from pathlib import Path
 
 Argv = tuple[str, ...]
 
 NO_DATABASE = "127.0.0.1:1"
 """Server given to tools that insist on asking a database: refused at once, no name is resolved."""
+
+
+PROGRAMS = Path(__file__).parent / "programs" / "execute.py"
+"""Executes what is no tool of lstchain but of this package."""
+
+
+def _program(name: str, *arguments: str) -> Argv:
+    return (sys.executable, str(PROGRAMS), name, *arguments)
 
 
 def _argv(command: str, *arguments: str) -> Argv:
@@ -57,6 +71,45 @@ def run_summary(command: str, date: str, r0_root: str, output_dir: str, tcu_db: 
         f"--output-dir={output_dir}",
         f"--tcu-server={tcu_db or NO_DATABASE}",
     )
+
+
+def run_catalog(
+    runs: Iterable[int],
+    run_summary: str,
+    target_log: str,
+    tcu_db: str,
+    timeout: float,
+    output_file: str,
+) -> Argv:
+    """Find the source of each run in the telescope-control database, else in the Target log."""
+    return _program(
+        "run_catalog",
+        f"--runs={','.join(str(run) for run in runs)}",
+        f"--run-summary={run_summary}",
+        *_given("--target-log", target_log),
+        *_given("--tcu-db", tcu_db),
+        *((f"--timeout={timeout:g}",) if tcu_db else ()),
+        f"--output={output_file}",
+    )
+
+
+def filter_wheels(run: int, caco_db: str, timeout: float, output_file: str) -> Argv:
+    """Ask the camera-control database for the filter wheels of a run."""
+    return _program(
+        "filter_wheels",
+        f"--run={run}",
+        f"--caco-db={caco_db}",
+        f"--timeout={timeout:g}",
+        f"--output={output_file}",
+    )
+
+
+def merge_run_summaries(command: str, output_file: str, monitoring: str) -> Argv:
+    """Put all run summaries below *monitoring* together, with where the telescope pointed.
+
+    lstosa gives ``-d``, which appends to a file that must be there, in place and each time again.
+    """
+    return _argv(command, output_file, f"--monitoring-path={monitoring}")
 
 
 def drs4_baseline(command: str, run: int, base: str, r0_root: str) -> Argv:

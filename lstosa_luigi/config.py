@@ -12,6 +12,7 @@ __all__ = [
     "Directories",
     "Settings",
     "calibration",
+    "database",
     "execution",
     "fallback",
     "forget",
@@ -44,6 +45,7 @@ from lstosa_luigi.errors import ConfigError, ExitCode
 from lstosa_luigi.sections import (
     SECTIONS,
     calibration,
+    database,
     execution,
     fallback,
     local,
@@ -58,6 +60,9 @@ NOT_YET = {
     "use_ff_heuristic_gain_selection": "gain selection is not made here; put R0G in place before",
 }
 """Keys of lstosa's ``[lstchain]`` that are not taken over yet, and what holds instead."""
+
+MOVED = {"tcu_db": "[database] tcu_db"}
+"""Keys of ``[lstchain]`` that have moved, and where to."""
 
 ALIKE = 0.75
 """Ratio of :mod:`difflib` above which the name of a section is taken for a misspelt one."""
@@ -128,6 +133,7 @@ class Settings:
     lstchain: lstchain
     calibration: calibration
     fallback: fallback
+    database: database
     mc: mc
     execution: execution
     local: local
@@ -176,6 +182,10 @@ def _load(prod_id: str, _config_id: int) -> Settings:
             f"[calibration] max_days_back = {sections['calibration'].max_days_back}: must be 0 "
             "(only runs of the night itself) or more"
         )
+    if sections["database"].timeout <= 0:
+        raise ConfigError(
+            f"[database] timeout = {sections['database'].timeout:g}: must be more than 0"
+        )
     tools = _with_files(tools, "dl1a_config", "dl1b_config", "dl2_config", "dl3_config")
     chosen = _with_files(sections["calibration"], "table_catB")
     for key in ("evb_calibration", "evb_systematics"):
@@ -187,6 +197,7 @@ def _load(prod_id: str, _config_id: int) -> Settings:
         lstchain=tools,
         calibration=chosen,
         fallback=sections["fallback"],
+        database=sections["database"],
         mc=simulated,
         execution=execution_section,
         local=local_section,
@@ -308,6 +319,9 @@ def section_values(
 
 def _refuse_not_yet(section: str, option: str) -> None:
     """Say of a key that lstosa has why it is not here, rather than that nobody knows it."""
+    if option.lower().replace("-", "_") in MOVED:
+        key = option.lower().replace("-", "_")
+        raise ConfigError(f"[{section}] {key}: is now {MOVED[key]}. Move it there.")
     for key, instead in NOT_YET.items():
         if option.lower().replace("-", "_") == key.lower():
             raise ConfigError(

@@ -129,6 +129,28 @@ class Layout:
         """Pointing of the telescope through the night."""
         return self.directories.drive_dir / f"DrivePosition_log_{self.flat_date}.txt"
 
+    def target_log(self) -> Path:
+        """What the telescope tracked through the night."""
+        return self.directories.drive_dir / f"Target_log_{self.flat_date}.txt"
+
+    def bending_log(self) -> Path:
+        """Corrections of the pointing; the tools look for it beside the drive log."""
+        name = f"BendingModelCorrection_log_{self.flat_date}.txt"
+        return self.directories.drive_dir / name
+
+    def merged_run_summary(self) -> Path:
+        """Runs of all nights, with where the telescope pointed."""
+        return self.directories.osa_dir / "Catalog" / "merged_RunSummary.ecsv"
+
+    def pointed_run_summary(self) -> Path:
+        """Runs of the night, as they stand in :meth:`merged_run_summary`."""
+        name = f"merged_RunSummary_{self.flat_date}.ecsv"
+        return self.merged_run_summary().parent / "nights" / name
+
+    def pointed_run_summaries(self) -> list[Path]:
+        """Those of all nights, in ascending order."""
+        return sorted(self.pointed_run_summary().parent.glob("merged_RunSummary_????????.ecsv"))
+
     def pedestal_ids(self, run: int, subrun: int) -> Path:
         """Event numbers of the interleaved pedestals that somebody found in a subrun."""
         directory = self.directories.pedestal_finder_dir / self.flat_date
@@ -155,13 +177,30 @@ class Layout:
         directory = self.directories.cat_a_calib_dir / self.flat_date / self.cat_a
         return directory / f"calibration_filters_{filters}.Run{run:05d}.0000.h5"
 
-    def find_charge_calibration(self, run: int, filters: str) -> Path:
+    def find_charge_calibration(self, run: int, filters: str, only: tuple[str, ...] = ()) -> Path:
         """Return the calibration to use, of any version alike; if none, where it is made.
 
         One for other filters is better than none: nobody else knows the filters of old runs.
+
+        Parameters
+        ----------
+        run : int
+            Run number.
+        filters : str
+            Filter wheels that it is made for.
+        only : tuple of str
+            Those that it may be for; default: any.
         """
-        name = f"calibration_filters_*.Run{run:05d}.0000.h5"
-        return self._find(self.charge_calibration(run, filters), name)
+        made = self.charge_calibration(run, filters)
+        wheels = (filters, *only) if only else ("*",)
+        names = [f"calibration_filters_{wheel}.Run{run:05d}.0000.h5" for wheel in wheels]
+        found = [self._find(made, name) for name in names]
+        return next((file for file in found if file.exists()), made)
+
+    def filter_wheels(self, run: int) -> Path:
+        """What the camera-control database said of the filter wheels of a run."""
+        name = f"filters_{self.prefix}.Run{run:05d}.json"
+        return self.directories.osa_dir / "Filters" / self.flat_date / name
 
     def _find(self, made: Path, pattern: str) -> Path:
         """Return *made* if it is there, else the newest file of a version alike, else *made*.

@@ -29,6 +29,7 @@ from lstosa_luigi.observation.reconstruction import (
 from lstosa_luigi.observation.runs import DATA
 from lstosa_luigi.outdated import find_outdated, remove_outdated
 from lstosa_luigi.products.base import External, RunTask
+from lstosa_luigi.products.catalog import MergedRunSummary, RunCatalog, can_be_made
 from lstosa_luigi.products.dl1a import calibration_of, drs4_pedestal_of
 from lstosa_luigi.products.muons import MergedMuons
 from lstosa_luigi.stages import (
@@ -146,6 +147,13 @@ class CloseRun(Entry, RunTask):
                 f"Run {run.number:05d} is vetoed ({veto.source}). To have it processed: "
                 f"lstosa decide --date {self.date} --undo {veto.number} --why ..."
             )
+        elsewhere = self.known_night().elsewhere.get(run.number)
+        if elsewhere is not None:
+            raise InputError(
+                f"Run {run.number:05d} has no raw data in the night of {self.date}: it is "
+                f"processed in that of {elsewhere}, which lists it too and has them."
+            )
+        yield from source_table(self)
         yield self.sibling(MergedMuons, run_id=run.number)
         yield self.sibling(RunProducts, run_id=run.number)
         yield from early_catb(self, run.number)
@@ -161,6 +169,7 @@ class DL2Night(Entry):
 
     def parts(self) -> Iterator[Any]:
         """Yield DL2 of all runs, and what need not wait for the cleaning: Cat-B, random forests."""
+        yield from source_table(self)
         for run in self.known_night().data_runs:
             yield self.sibling(RunEvents, run_id=run.number)
             yield from early_catb(self, run.number)
@@ -253,6 +262,7 @@ class NightlyClose(Entry):
     def parts(self) -> Iterator[Any]:
         """Yield the calibration, each run, and what is made of several runs together."""
         yield from calibration_of(self)
+        yield from source_table(self)
         night = self.known_night()
         for run in night.data_runs:
             yield self.sibling(CloseRun, run_id=run.number)
@@ -261,6 +271,7 @@ class NightlyClose(Entry):
         if drs4 is not None and drs4.date == self.date:
             yield drs4_pedestal_of(self, drs4)
         yield self.sibling(NightDatacheck)
+        yield self.sibling(MergedRunSummary)
         known = [night.sources[r.number] for r in night.data_runs if r.number in night.sources]
         for source in dict.fromkeys(source.name for source in known):
             yield self.sibling(SourceIndex, source=source)
@@ -343,6 +354,12 @@ class NightlyClose(Entry):
         if data.get("lacking"):
             lines.append(f"  accepted as incomplete, without {_summed_up(data['lacking'])}")
         return "\n".join(lines)
+
+
+def source_table(task: Entry) -> Iterator[Any]:
+    """Yield the run catalogue if it can be made: sooner than DL2, which asks for it again."""
+    if can_be_made(task) and task.known_night().data_runs:
+        yield task.sibling(RunCatalog)
 
 
 def _counted(number: int, noun: str) -> str:

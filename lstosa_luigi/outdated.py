@@ -25,16 +25,27 @@ from lstosa_luigi.observation.decisions import Decision, What, is_about_calibrat
 from lstosa_luigi.observation.night import Night
 from lstosa_luigi.products.base import NightProduct, SubrunTask
 from lstosa_luigi.products.calibration import Drs4Pedestal
+from lstosa_luigi.products.catalog import PointedRunSummary, RunCatalog
 from lstosa_luigi.products.datacheck import CherenkovTransparency, LongtermDatacheck
 from lstosa_luigi.products.dl1b import DL1B, CleanedRun, CleanedSubrun
 from lstosa_luigi.products.dl2 import ReconstructedRun
 from lstosa_luigi.products.dl3 import DL3Index
+from lstosa_luigi.products.filters import FilterWheels
 from lstosa_luigi.products.interleaved import CatBCalibration, Tailcuts
 from lstosa_luigi.products.irf import IRF
 from lstosa_luigi.products.models import RandomForests, TestingDL2
 from lstosa_luigi.products.raw import RunSummary
 
-INDEPENDENT = (RunSummary, Drs4Pedestal, RandomForests, TestingDL2, IRF)
+INDEPENDENT = (
+    RunSummary,
+    RunCatalog,
+    PointedRunSummary,
+    FilterWheels,
+    Drs4Pedestal,
+    RandomForests,
+    TestingDL2,
+    IRF,
+)
 """Products that are the same whatever is decided, if they are made at all."""
 
 OF_SEVERAL = (LongtermDatacheck, CherenkovTransparency, DL3Index)

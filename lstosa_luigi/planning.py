@@ -21,6 +21,7 @@ from lstosa_luigi.graph import Step, walk
 from lstosa_luigi.night import NightlyClose
 from lstosa_luigi.observation.choice import Choice
 from lstosa_luigi.observation.decisions import Decision, What
+from lstosa_luigi.observation.filters import filters_of
 from lstosa_luigi.observation.night import Night, decisions_of
 from lstosa_luigi.observation.reconstruction import (
     cat_b_of,
@@ -260,7 +261,9 @@ def _treatment(night: Night, run: Run) -> str:
         whole = [d for d in night.decisions.of(What.DISCARD) if d.run == run.number]
         return f"discarded ({whole[-1].source})"
     if run.type == DATA:
-        veto = night.decisions.veto(run.number)
+        veto, elsewhere = night.decisions.veto(run.number), night.elsewhere.get(run.number)
+        if elsewhere is not None and veto is None:
+            return f"processed in the night of {elsewhere}, where its raw data lie"
         return "processed" if veto is None else f"vetoed ({veto.source})"
     if DatedRun(night.layout.date, run.number) in chosen:
         return "calibrates the night"
@@ -274,6 +277,10 @@ def _treatment(night: Night, run: Run) -> str:
 def _choices(night: Night, settings: Settings) -> Iterator[NamedChoice]:
     yield NamedChoice("DRS4 run", None, night.drs4_run)
     yield NamedChoice("PEDCALIB run", None, night.pedcalib_run)
+    pedcalib = night.pedcalib_run.value
+    if pedcalib is not None:
+        filters = filters_of(night.layout, settings, pedcalib)
+        yield NamedChoice("filters", None, filters)
     yield NamedChoice("time calibration", None, night.time_calibration)
     yield NamedChoice("F-factor systematics", None, night.systematics)
     superseded = superseded_places(night, settings)

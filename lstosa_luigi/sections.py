@@ -8,6 +8,7 @@ from __future__ import annotations
 __all__ = [
     "SECTIONS",
     "calibration",
+    "database",
     "execution",
     "fallback",
     "local",
@@ -130,6 +131,7 @@ class lstchain(luigi.Config):  # noqa: N801
     merge_dl1 = luigi.Parameter(default="lstchain_merge_hdf5_files")
     merge_muons = luigi.Parameter(default="lstchain_merge_muon_files")
     longterm_check = luigi.Parameter(default="lstchain_longterm_dl1_check")
+    merge_run_summaries = luigi.Parameter(default="lstchain_merge_run_summaries")
     cherenkov_transparency = luigi.Parameter(default="lstchain_cherenkov_transparency")
     mc_trainpipe = luigi.Parameter(default="lstchain_mc_trainpipe")
     dl1_to_dl2 = luigi.Parameter(default="lstchain_dl1_to_dl2")
@@ -154,9 +156,6 @@ class lstchain(luigi.Config):  # noqa: N801
         default="20240918_v0.10.12_allsky_", description="what directories of models begin with"
     )
     filters = luigi.Parameter(default="52", description="filter wheels of the calibration box")
-    tcu_db = luigi.Parameter(
-        default="", description="server of the telescope-control database; default: none is asked"
-    )
     use_ff_heuristic_id = luigi.BoolParameter(
         default=False, parsing=luigi.BoolParameter.EXPLICIT_PARSING
     )
@@ -226,6 +225,24 @@ class fallback(luigi.Config):  # noqa: N801
     )
 
 
+class database(luigi.Config):  # noqa: N801
+    """Databases of the site (MongoDB), with lstosa's names; none is asked unless it is named."""
+
+    tcu_db = luigi.Parameter(
+        default="",
+        description="server of the telescope-control database, for types and sources of runs; "
+        "default: none is asked",
+    )
+    caco_db = luigi.Parameter(
+        default="",
+        description="server of the camera-control database, for filter wheels; default: none "
+        "is asked",
+    )
+    timeout = luigi.FloatParameter(
+        default=3, description="seconds to wait for a server before doing without it"
+    )
+
+
 class mc(luigi.Config):  # noqa: N801
     """Simulated events for the IRF, as in lstosa's ``[MC]``; all optional.
 
@@ -270,6 +287,7 @@ SECTIONS: tuple[type[luigi.Config], ...] = (
     lstchain,
     calibration,
     fallback,
+    database,
     mc,
     execution,
     local,

@@ -35,6 +35,7 @@ from lstosa_luigi.observation.reconstruction import (
     tailcuts_needed,
 )
 from lstosa_luigi.products.base import NightTask, RunTask
+from lstosa_luigi.products.catalog import source_entry
 from lstosa_luigi.products.datacheck import (
     CherenkovTransparency,
     DL1Check,
@@ -47,7 +48,7 @@ from lstosa_luigi.products.dl3 import DL3, DL3Index
 from lstosa_luigi.products.interleaved import CatBCalibration, Tailcuts
 from lstosa_luigi.products.irf import IRF
 from lstosa_luigi.products.models import ModelsOrSimulation, RandomForests, TestingDL2
-from lstosa_luigi.products.raw import RunCatalogEntry, RunSummary
+from lstosa_luigi.products.raw import RunSummary
 
 
 class Stage(NightTask, luigi.WrapperTask):
@@ -194,7 +195,7 @@ class SourceIndex(Stage):
     def first(self) -> Iterable[Any]:
         """Need the source of every run, lest one is forgotten, and the cleaning of those of it."""
         for run in self.known_night().data_runs:
-            yield self.sibling(RunCatalogEntry, run_id=run.number)
+            yield source_entry(self, run.number)
         yield from cleaning_needs(self, self._runs())
 
     def parts(self) -> Iterator[Any]:
@@ -223,7 +224,7 @@ def events_of(task: NightTask, run: int) -> Iterator[Any]:
     """Yield DL2 of a run whose cleaning is found, or what is missing for it."""
     night = task.known_night()
     if run not in night.sources:
-        yield task.sibling(RunCatalogEntry, run_id=run)
+        yield source_entry(task, run)
         return
     model = model_of(night, task.settings, run, _cleaning(task, run))
     if model.value is None:

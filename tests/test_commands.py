@@ -6,6 +6,7 @@ Where a line differs from lstosa's the name of the test or a comment says so.
 import json
 import re
 import subprocess
+import sys
 
 import pytest
 
@@ -25,6 +26,10 @@ LINES = {
     "run summary with a database": (
         commands.run_summary, ("20200117", "/b/R0", "/out", "lst101-int"),
         ["--date=20200117", "--r0-path=/b/R0", "--output-dir=/out", "--tcu-server=lst101-int"],
+    ),
+    "run summaries of all nights": (
+        commands.merge_run_summaries, ("/out/merged.ecsv", "/monitoring"),
+        ["/out/merged.ecsv", "--monitoring-path=/monitoring"],
     ),
     "DRS4 baseline": (
         commands.drs4_baseline, (1804, "/b", "/b/R0G"),
@@ -171,7 +176,32 @@ LINES = {
          "--overwrite"],
     ),
 }
+
+OWN = {
+    "run catalogue": (
+        commands.run_catalog, ([3, 4], "/s.ecsv", "/t.txt", "lst101-int", 3.0, "/out.ecsv"),
+        ["--runs=3,4", "--run-summary=/s.ecsv", "--target-log=/t.txt", "--tcu-db=lst101-int",
+         "--timeout=3", "--output=/out.ecsv"],
+    ),
+    "run catalogue without a database": (
+        commands.run_catalog, ([3], "/s.ecsv", "", "", 3.0, "/out.ecsv"),
+        ["--runs=3", "--run-summary=/s.ecsv", "--output=/out.ecsv"],
+    ),
+    "filter wheels": (
+        commands.filter_wheels, (1809, "lst101-int:27018", 0.5, "/out.json"),
+        ["--run=1809", "--caco-db=lst101-int:27018", "--timeout=0.5", "--output=/out.json"],
+    ),
+}
 # fmt: on
+
+
+@pytest.mark.parametrize(("command", "arguments", "options"), OWN.values(), ids=OWN)
+def test_programs_of_this_package_run_in_its_own_environment(command, arguments, options):
+    python, program, name, *given = command(*arguments)
+    assert python == sys.executable
+    assert program == str(commands.PROGRAMS)
+    assert name == command.__name__
+    assert given == options
 
 
 @pytest.mark.parametrize(("command", "arguments", "options"), LINES.values(), ids=LINES)
@@ -201,7 +231,8 @@ def test_configured_command_may_carry_options_of_its_own():
 
 
 def test_every_kind_of_command_is_in_the_table():
-    assert {command.__name__ for command, _, _ in LINES.values()} == set(commands.__all__)
+    listed = (*LINES.values(), *OWN.values())
+    assert {command.__name__ for command, _, _ in listed} == set(commands.__all__)
 
 
 # --- the real tools ------------------------------------------------------------------------
@@ -234,6 +265,7 @@ TOOLS = {
     "check_dl1": ["check of a subrun", "check of a run"],
     "merge_dl1": ["merging of DL1"],
     "merge_muons": ["merging of muons"],
+    "merge_run_summaries": ["run summaries of all nights"],
     "longterm_check": ["long-term check"],
     "cherenkov_transparency": ["Cherenkov transparency"],
     "mc_trainpipe": ["training"],

@@ -361,6 +361,19 @@ def test_unknown_key_of_a_production_that_is_not_asked_for_is_named(
     assert message.startswith(f"[lstchain.{production}] environmnt: no such key; this section")
 
 
+def test_key_that_has_moved_is_named_with_its_new_place(monkeypatch, tmp_path):
+    with pytest.raises(ConfigError) as error:
+        load(monkeypatch, tmp_path, lstchain={"tcu_db": "lst101-int"})
+    assert str(error.value) == "[lstchain] tcu_db: is now [database] tcu_db. Move it there."
+
+
+def test_databases_are_named_as_in_lstosa_and_none_is_asked_by_default(monkeypatch, tmp_path):
+    database = load(monkeypatch, tmp_path).database
+    assert (database.tcu_db, database.caco_db, database.timeout) == ("", "", 3)
+    with pytest.raises(ConfigError, match=r"\[database\] timeout = 0: must be more than 0"):
+        load(monkeypatch, tmp_path, database={"timeout": "0"})
+
+
 @pytest.mark.parametrize("section", ["lstchain", "lstchain.v0.13.0"])
 @pytest.mark.parametrize("key", [*config.NOT_YET, "MAX-TRIES", "use_ff_heuristic_gain-selection"])
 def test_key_that_only_lstosa_has_is_told_apart_from_a_misspelt_one(

@@ -22,6 +22,12 @@ PLACES = {
     "monitoring/RunSummary/RunSummary_20200117.ecsv": lambda at: at.run_summary(),
     "monitoring/RunCatalog/RunCatalog_20200117.ecsv": lambda at: at.run_catalog(),
     "monitoring/DrivePositioning/DrivePosition_log_20200117.txt": lambda at: at.drive_log(),
+    "monitoring/DrivePositioning/Target_log_20200117.txt": lambda at: at.target_log(),
+    "monitoring/DrivePositioning/BendingModelCorrection_log_20200117.txt":
+        lambda at: at.bending_log(),
+    "OSA/Catalog/merged_RunSummary.ecsv": lambda at: at.merged_run_summary(),
+    "OSA/Catalog/nights/merged_RunSummary_20200117.ecsv": lambda at: at.pointed_run_summary(),
+    "OSA/Filters/20200117/filters_LST-1.Run01809.json": lambda at: at.filter_wheels(1809),
     "auxiliary/PedestalFinder/20200117/pedestal_ids_Run01807.0003.h5":
         lambda at: at.pedestal_ids(1807, 3),
     "auxiliary/TailCuts/dl1ab_Run01807.json": lambda at: at.tailcuts_config(1807),
@@ -232,6 +238,21 @@ def test_calibration_of_another_run_or_behind_the_pro_link_does_not_count(layout
 def test_calibration_for_other_filters_is_better_than_none(layout, tmp_path, there, found):
     files = [touch(tmp_path / CHARGE / f"{name}.Run01809.0000.h5") for name in there]
     assert layout.find_charge_calibration(1809, "52") == files[found]
+
+
+@pytest.mark.parametrize(
+    ("only", "found"),
+    [((), "v0.12.4/calibration_filters_20"), (("20",), "v0.12.4/calibration_filters_20")],
+)
+def test_calibration_for_filters_that_were_decided_is_taken_alone(layout, tmp_path, only, found):
+    touch(tmp_path / CHARGE / "v0.12.4/calibration_filters_20.Run01809.0000.h5")
+    wanted = tmp_path / CHARGE / f"{found}.Run01809.0000.h5"
+    assert layout.find_charge_calibration(1809, "43", only) == wanted
+    made = layout.charge_calibration(1809, "43")
+    assert layout.find_charge_calibration(1809, "43", ("43",)) == made
+    assert layout.find_charge_calibration(1809, "43", ("52",)) == made
+    touch(made)
+    assert layout.find_charge_calibration(1809, "43", only) == made
 
 
 def test_longterm_datacheck_is_linked_outside_of_the_production(layout, tmp_path):

@@ -45,6 +45,7 @@ MEANINGS = {
     "merge_dl1": "command that merges DL1b of a run",
     "merge_muons": "command that merges the muon rings of a run",
     "longterm_check": "command that makes the night-wise datacheck",
+    "merge_run_summaries": "command that puts the runs of nights together, with the pointing",
     "cherenkov_transparency": "command that adds the intensity spectrum to it",
     "mc_trainpipe": "command that trains random forests",
     "dl1_to_dl2": "command that makes DL2",

@@ -151,7 +151,10 @@ def choose_systematics(files: Iterable[Path], flat_date: str) -> Choice[Path]:
 
 
 def choose_filters(
-    configured: str, failed_with: str = "", forced: Forced[str] | None = None
+    configured: str,
+    failed_with: str = "",
+    forced: Forced[str] | None = None,
+    told: Choice[str] | None = None,
 ) -> Choice[str]:
     """Choose the filter wheels that a PEDCALIB run is analysed for.
 
@@ -166,15 +169,22 @@ def choose_filters(
         Filters that the last attempt failed with; empty if none did.
     forced : Forced, optional
         What somebody decided on; never given up for the standard filters.
+    told : Choice of str, optional
+        What the camera-control database says; it comes before what is configured.
     """
-    candidates = tuple(dict.fromkeys((configured, STANDARD_FILTERS)))
+    filters, reason = configured, "[lstchain] filters"
+    if told is not None and told.value is not None:
+        filters, reason = told.value, told.reason
+    elif told is not None:
+        reason += f"; {told.reason}"
+    candidates = tuple(dict.fromkeys((filters, configured, STANDARD_FILTERS)))
     if forced is not None:
         return forced.choice(candidates)
-    if failed_with and failed_with == configured != STANDARD_FILTERS:
+    if failed_with and failed_with == filters != STANDARD_FILTERS:
         return Choice(
             STANDARD_FILTERS, f"second try: it failed with filters {failed_with}", candidates
         )
-    return Choice(configured, "[lstchain] filters", candidates)
+    return Choice(filters, reason, candidates)
 
 
 def _run_number(file: Path) -> int:

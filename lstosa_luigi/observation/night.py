@@ -55,18 +55,46 @@ class Night:
     @property
     def data_runs(self) -> tuple[Run, ...]:
         """Runs to process."""
-        runs = self.summary.of_type(DATA)
-        return tuple(run for run in runs if self.decisions.veto(run.number) is None)
+        runs, elsewhere = self.summary.of_type(DATA), self.elsewhere
+        return tuple(
+            run
+            for run in runs
+            if self.decisions.veto(run.number) is None and run.number not in elsewhere
+        )
+
+    @property
+    def elsewhere(self) -> dict[int, datetime.date]:
+        """DATA runs that another night lists too and has the raw data of, with that night.
+
+        A run is processed in the night that has its raw data. Only the nights before and after are
+        looked into: a run lies in two if the date changed while it was taken.
+        """
+        found = {}
+        for days in (-1, 1):
+            other = self.layout.of(self.layout.date + datetime.timedelta(days))
+            observed = _observed(other)
+            listed = {run.number for run in observed.runs} if observed is not None else set()
+            for run in self.summary.of_type(DATA):
+                here, there = (at.r0_file(run.number, 0) for at in (self.layout, other))
+                is_begun = self.layout.dl1a(run.number, 0).exists()
+                if run.number in listed and not here.exists() and not is_begun and there.exists():
+                    found[run.number] = other.date
+        return found
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """What the operators left out, a line each."""
+        """What is left out, by the operators or for another night, a line each."""
         words = {What.VETO: "vetoed", What.DISCARD: "discarded"}
-        return tuple(
+        decided = [
             f"{decision.unit} is {words[decision.what]} ({decision.source})"
             for decision in self.decisions.active
             if decision.what in words
-        )
+        ]
+        lying = [
+            f"run {run:05d} is processed in the night of {date}, where its raw data lie"
+            for run, date in self.elsewhere.items()
+        ]
+        return (*decided, *lying)
 
     @property
     def drs4_run(self) -> Choice[DatedRun]:

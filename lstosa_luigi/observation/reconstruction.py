@@ -5,7 +5,9 @@ from __future__ import annotations
 __all__ = [
     "Cleaning",
     "available_models",
+    "cat_b_filters",
     "cat_b_of",
+    "cat_b_place",
     "cat_b_refusal",
     "cat_b_start",
     "certain_model",
@@ -29,6 +31,7 @@ from lstosa_luigi.observation import cleaning, models
 from lstosa_luigi.observation.choice import Choice, Forced
 from lstosa_luigi.observation.decisions import What
 from lstosa_luigi.observation.evb_calibration import CatBStart, find_start
+from lstosa_luigi.observation.filters import charge_calibration_of, filters_of
 from lstosa_luigi.observation.night import Night, decisions_of, read_night
 from lstosa_luigi.refusals import Refusal, read_refusal
 
@@ -135,11 +138,24 @@ def cat_b_refusal(layout: Layout, settings: Settings, run: int) -> Refusal | Non
     return read_refusal(layout.refusal(f"Run{run:05d}_CatBCalibration"))
 
 
+def cat_b_filters(layout: Layout, settings: Settings) -> str:
+    """Return the filter wheels in the name of Cat-B: those of the Cat-A that it starts from."""
+    night = read_night(layout, settings.calibration.max_days_back)
+    pedcalib = None if night is None else night.pedcalib_run.value
+    chosen = None if pedcalib is None else filters_of(layout, settings, pedcalib).value
+    return str(chosen or settings.lstchain.filters)
+
+
+def cat_b_place(layout: Layout, settings: Settings, run: int) -> Path:
+    """Return where the Cat-B calibration of a run lies, whether it is there or not."""
+    return layout.cat_b_calibration(run, cat_b_filters(layout, settings))
+
+
 def cat_b_of(layout: Layout, settings: Settings, run: int) -> Choice[Path]:
     """Return the Cat-B calibration that DL1b of a run is made with; None for none."""
     if not settings.lstchain.apply_catB_calibration:
         return Choice(None, "Cat-B is not asked for")
-    path = layout.cat_b_calibration(run, settings.lstchain.filters)
+    path = cat_b_place(layout, settings, run)
     if path.exists():
         return Choice(path, "made of its interleaved events")
     refusal = cat_b_refusal(layout, settings, run)
@@ -183,9 +199,8 @@ def cat_b_start(
     if chosen.value is None or systematics.value is None:
         return Choice(None, "the night has no calibration")
     layout = night.layout.of(chosen.value.date)
-    number = chosen.value.number
-    calibration = layout.find_charge_calibration(number, settings.lstchain.filters)
-    start = CatBStart(number, layout.flat_date, calibration, systematics.value)
+    calibration = charge_calibration_of(layout, settings, chosen.value)
+    start = CatBStart(chosen.value.number, layout.flat_date, calibration, systematics.value)
     return Choice(start, chosen.reason)
 
 

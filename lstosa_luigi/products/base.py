@@ -193,7 +193,7 @@ class NightProduct(NightTask, SlurmTask):
         return Job(
             name=name,
             title=self.title,
-            argv=tools.command(argv),
+            argv=tools.command(argv) if argv else (),
             outputs=tuple(outputs),
             inputs=tuple(str(path) for path in inputs if str(path)),
             staged={key: str(path) for key, path in (staged or {}).items()},
@@ -215,6 +215,13 @@ class NightProduct(NightTask, SlurmTask):
             decided=self._decided(),
             refusal="" if refusal is None else str(refusal),
         )
+
+    def make_own_job(
+        self, argv: tuple[str, ...], outputs: Iterable[Output], inputs: Iterable[Path | str] = ()
+    ) -> Job:
+        """Return a command of this package, which needs neither the tools nor their caches."""
+        job = self.make_job((), outputs, inputs, resource_class="calibration")
+        return job._replace(argv=argv, warm_up=(), is_warm="")
 
     def _decided(self) -> tuple[str, ...]:
         night = self.night

@@ -22,10 +22,12 @@ from lstosa_luigi import commands
 from lstosa_luigi.execution.environment import LSTCAM_CALIB, LSTCHAIN
 from lstosa_luigi.execution.record import read_record
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
-from lstosa_luigi.observation.calibration import choose_filters
 from lstosa_luigi.observation.choice import Choice
+from lstosa_luigi.observation.filters import charge_calibration_of, filters_of
 from lstosa_luigi.observation.night import Night
+from lstosa_luigi.observation.runs import DatedRun
 from lstosa_luigi.products.base import External, NightParameter, NightProduct, RunTask
+from lstosa_luigi.products.filters import FilterWheels
 from lstosa_luigi.products.raw import RunSummary
 
 BASE = "base"
@@ -171,9 +173,11 @@ class ChargeCalibration(RunTask, NightProduct):
         return super().get_param_values(params, args, kwargs)
 
     def requires(self) -> Any:
-        """Need the baseline, the time calibration and the systematics."""
+        """Need the baseline, the time calibration and the systematics; the filters if known."""
+        asks = self.settings.database.caco_db and not self._calibration().exists()
         return {
             "summary": self.sibling(RunSummary),
+            "filters": self.sibling(FilterWheels, run_id=self.run_id) if asks else [],
             "baseline": self.of_night(self.drs4_date, Drs4Pedestal, run_id=self.drs4_run),
             "time": self.sibling(TimeCalibration, run_id=self.run_id),
             "systematics": self.sibling(Systematics),
@@ -181,10 +185,9 @@ class ChargeCalibration(RunTask, NightProduct):
 
     def output(self) -> dict[str, luigi.LocalTarget]:
         """Return the calibration and its check plots; of another version, the calibration only."""
-        filters = self.settings.lstchain.filters
-        calibration = self.layout.find_charge_calibration(self.run_id, filters)
+        calibration = self._calibration()
         outputs = {"calibration": calibration}
-        plot = self.layout.charge_calibration_plot(self.run_id, filters)
+        plot = self.layout.charge_calibration_plot(self.run_id, self.settings.lstchain.filters)
         if calibration.parent == plot.parents[1]:
             outputs["plot"] = plot.with_name(f"{calibration.stem}.pdf")
         return self.targets(outputs)
@@ -195,7 +198,13 @@ class ChargeCalibration(RunTask, NightProduct):
         has_failed = last is not None and last.state == "failed" and last.exit_code is not None
         given = [w for w in last.argv if w.startswith(FILTERS)] if last and has_failed else []
         failed_with = given[-1].removeprefix(FILTERS) if given else ""
-        return choose_filters(self.settings.lstchain.filters, failed_with)
+        return filters_of(self.layout, self.settings, self._run(), failed_with)
+
+    def _run(self) -> DatedRun:
+        return DatedRun(self.date, self.run_id)
+
+    def _calibration(self) -> Path:
+        return charge_calibration_of(self.layout, self.settings, self._run())
 
     def job(self) -> Job:
         """Run the onsite script on a base that holds the chosen files only."""

@@ -11,7 +11,8 @@ import luigi
 from lstosa_luigi import commands
 from lstosa_luigi.errors import InputError
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
-from lstosa_luigi.observation.runs import DRS4, PEDCALIB, DatedRun
+from lstosa_luigi.observation.filters import charge_calibration_of
+from lstosa_luigi.observation.runs import DATA, DRS4, PEDCALIB, DatedRun
 from lstosa_luigi.products.base import NightProduct, NightTask, SubrunTask
 from lstosa_luigi.products.calibration import (
     ChargeCalibration,
@@ -63,7 +64,19 @@ class DL1A(SubrunTask, NightProduct):
 
     def requires(self) -> Any:
         """Need the night's calibration and the drive log."""
+        self._check_type()
         return [*calibration_of(self), self.sibling(DriveLog)]
+
+    def _check_type(self) -> None:
+        """Refuse a run that is no data: asked for by name, it would fail in the tools."""
+        night = self.night
+        run = None if night is None else night.summary.run(self.run_id)
+        if run is not None and run.type != DATA:
+            raise InputError(
+                f"Run {run.number:05d} is no DATA run but {run.type}: no DL1 is made of it. If it "
+                f"is data all the same: lstosa decide --date {self.date} --set-type {run.number} "
+                "DATA --why ..."
+            )
 
     def output(self) -> dict[str, luigi.LocalTarget]:
         """Return the three files that one command makes."""
@@ -77,6 +90,7 @@ class DL1A(SubrunTask, NightProduct):
 
     def job(self) -> Job:
         """Calibrate with what was chosen for the night."""
+        self._check_type()
         layout, options, night = self.layout, self.settings.lstchain, self.known_night()
         drs4, pedcalib = night.drs4_run.value, night.pedcalib_run.value
         time, systematics = night.time_calibration.value, night.systematics.value
@@ -86,9 +100,7 @@ class DL1A(SubrunTask, NightProduct):
         found = layout.pedestal_ids(self.run_id, self.number)
         pedestal_ids = str(found) if found.exists() else ""
         baseline = layout.of(drs4.date).find_drs4_baseline(drs4.number)
-        calibration = layout.of(pedcalib.date).find_charge_calibration(
-            pedcalib.number, options.filters
-        )
+        calibration = charge_calibration_of(layout, self.settings, pedcalib)
         dl1a = layout.dl1a(self.run_id, self.number)
         muons = layout.muons(self.run_id, self.number)
         interleaved = layout.interleaved(self.run_id, self.number)

@@ -17,6 +17,8 @@ from lstosa_luigi.execution.spec import SCRATCH, Job, Output
 from lstosa_luigi.layout import Layout
 from lstosa_luigi.observation.evb_calibration import CatBStart
 from lstosa_luigi.observation.reconstruction import (
+    cat_b_filters,
+    cat_b_place,
     cat_b_refusal,
     cat_b_start,
     tailcuts_refusal,
@@ -105,19 +107,19 @@ class CatBCalibration(_OfAllSubruns):
 
     def output(self) -> dict[str, luigi.LocalTarget]:
         """Return the calibration."""
-        filters = self.settings.lstchain.filters
-        return self.targets({"calibration": self.layout.cat_b_calibration(self.run_id, filters)})
+        return self.targets({"calibration": cat_b_place(self.layout, self.settings, self.run_id)})
 
     def job(self) -> Job:
         """Run the onsite script on a base that holds the chosen files only."""
-        layout, options, night = self.layout, self.settings.lstchain, self.known_night()
+        layout, night = self.layout, self.known_night()
         tools = self.calibrator("B")
         start = cat_b_start(night, self.settings, self.run_id)
         if start.value is None:
             raise InputError(f"Run {self.run_id:05d}: {start.reason}.")
-        product = layout.cat_b_calibration(self.run_id, options.filters)
-        log = layout.cat_b_log(self.run_id, options.filters)
-        plot = layout.cat_b_plot(self.run_id, options.filters)
+        filters = cat_b_filters(layout, self.settings)
+        product = layout.cat_b_calibration(self.run_id, filters)
+        log = layout.cat_b_log(self.run_id, filters)
+        plot = layout.cat_b_plot(self.run_id, filters)
         made = f"{CAT_B}/calibration/{layout.flat_date}/{layout.cat_b}"
         staged, argv = self._command(tools.package, start.value)
         return self.make_job(
@@ -147,6 +149,7 @@ class CatBCalibration(_OfAllSubruns):
         subruns = night.summary.run(self.run_id).subruns
         files = [layout.interleaved(self.run_id, subrun) for subrun in subruns]
         base, r0_root = f"{SCRATCH}/{BASE}", str(layout.r0_root())
+        filters = cat_b_filters(layout, self.settings)
         staged = {
             **(
                 {}
@@ -163,7 +166,7 @@ class CatBCalibration(_OfAllSubruns):
                 self.run_id,
                 base,
                 r0_root,
-                options.filters,
+                filters,
                 start.calibration_run,
                 f"{SCRATCH}/in",
                 *(str(file) for file in explicit),
@@ -176,7 +179,7 @@ class CatBCalibration(_OfAllSubruns):
             self.run_id,
             base,
             r0_root,
-            options.filters,
+            filters,
             start.calibration_run,
             _format(start.calibration),
             f"{SCRATCH}/in",

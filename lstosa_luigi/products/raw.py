@@ -6,7 +6,6 @@ __all__ = [
     "CalibrationRun",
     "DriveLog",
     "RawData",
-    "RunCatalogEntry",
     "RunSummary",
     "each_subrun",
 ]
@@ -57,24 +56,6 @@ class DriveLog(External):
         )
 
 
-class RunCatalogEntry(External):
-    """The source that a run was taken on."""
-
-    run_id = luigi.IntParameter()
-
-    def complete(self) -> bool:
-        """Whether the run catalogue has the run."""
-        night = self.night
-        return night is not None and self.run_id in night.sources
-
-    def hint(self) -> str:
-        """Say which table lacks the run."""
-        return (
-            f"The source of run {self.run_id:05d} is not known: {self.layout.run_catalog()} "
-            "does not list it. Add the run there; DL2 and DL3 cannot be made without."
-        )
-
-
 class CalibrationRun(External):
     """A run that the calibration of the night is made of, of the night or of one before it."""
 
@@ -120,7 +101,7 @@ class RunSummary(NightProduct):
             self.layout.flat_date,
             str(self.layout.r0_root()),
             SCRATCH,
-            self.settings.lstchain.tcu_db,
+            self.settings.database.tcu_db,
         )
         return self.make_job(
             argv, [Output(str(path), path.name, min_rows=1)], resource_class="calibration"

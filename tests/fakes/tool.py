@@ -80,6 +80,8 @@ def parse(arguments: list[str]) -> dict[str, str]:
             options[key] = value
         elif word.startswith("-") and words:
             options[word[1:]] = words.pop(0)
+        elif "0" not in options:
+            options["0"] = word
         else:
             raise SystemExit(f"unexpected argument {word}")
     return options
@@ -104,6 +106,21 @@ def run_summary(o: dict[str, str]) -> list[Path]:
     target = Path(o["output-dir"]) / f"RunSummary_{o['date']}.ecsv"
     shutil.copyfile(source, target)
     return [target]
+
+
+def merge_run_summaries(o: dict[str, str]) -> list[Path]:
+    output, rows = Path(o["0"]), []
+    for summary in sorted(Path(o["monitoring-path"]).glob("RunSummary/RunSummary_*.ecsv")):
+        day = summary.stem.removeprefix("RunSummary_")
+        need(f"{o['monitoring-path']}/DrivePositioning/DrivePosition_log_{day}.txt")
+        date = f"{day[:4]}-{day[4:6]}-{day[6:]}"
+        for line in summary.read_text().splitlines():
+            if line[:1].isdigit():
+                run, subruns, kind = line.split(",")[:3]
+                rows.append(f"{date} {run} {kind} {subruns} {date}T21:00:00.000 nan nan nan nan")
+    columns = "date run_id run_type n_subruns run_start ra dec alt az"
+    output.write_text("\n".join(["# %ECSV 1.0", "# ---", columns, *rows, ""]))
+    return [output]
 
 
 def version() -> str:
@@ -313,6 +330,7 @@ TOOLS = {
     "lstchain_check_dl1": check,
     "lstchain_merge_hdf5_files": merge,
     "lstchain_merge_muon_files": merge,
+    "lstchain_merge_run_summaries": merge_run_summaries,
     "lstchain_longterm_dl1_check": longterm,
     "lstchain_cherenkov_transparency": transparency,
     "lstchain_mc_trainpipe": train,
