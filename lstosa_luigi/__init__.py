@@ -22,12 +22,15 @@ __all__ = [
     "DL2Night",
     "DL3Index",
     "Drs4Pedestal",
+    "GainSelection",
     "LongtermDatacheck",
     "MergedDL1",
     "MergedMuons",
     "NightlyClose",
     "RandomForests",
+    "RawCopy",
     "RunDatacheck",
+    "RunInputState",
     "RunSummary",
     "SlurmTask",
     "Tailcuts",
@@ -48,6 +51,7 @@ from lstosa_luigi.products.dl1a import DL1A
 from lstosa_luigi.products.dl1b import DL1B, MergedDL1
 from lstosa_luigi.products.dl2 import DL2
 from lstosa_luigi.products.dl3 import DL3, DL3Index
+from lstosa_luigi.products.gain_selection import GainSelection, RawCopy, RunInputState
 from lstosa_luigi.products.interleaved import CatBCalibration, Tailcuts
 from lstosa_luigi.products.irf import IRF
 from lstosa_luigi.products.models import RandomForests, TestingDL2

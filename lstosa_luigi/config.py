@@ -8,6 +8,7 @@ Nothing is read at import; :func:`load` reads and checks everything at once.
 from __future__ import annotations
 
 __all__ = [
+    "AUTO",
     "SECTIONS",
     "Directories",
     "Settings",
@@ -40,7 +41,9 @@ import luigi
 import luigi.configuration
 
 from lstosa_luigi.errors import ConfigError, ExitCode
+from lstosa_luigi.periods import parse_rules
 from lstosa_luigi.sections import (
+    AUTO,
     SECTIONS,
     calibration,
     execution,
@@ -53,7 +56,6 @@ from lstosa_luigi.sections import (
 
 NOT_YET = {
     "max_tries": "on Slurm it is [retries] max_tries, on one machine [local] max_tries",
-    "use_ff_heuristic_gain_selection": "gain selection is not made here; put R0G in place before",
     "use_lstcam_env_for_CatA_calib": "all tools of a production come from one environment",
     "use_lstcam_env_for_CatB_calib": "all tools of a production come from one environment",
 }
@@ -125,6 +127,7 @@ class Settings:
 
     directories: Directories
     prod_id: str
+    input_state: str
     lstchain: lstchain
     calibration: calibration
     mc: mc
@@ -171,11 +174,16 @@ def _load(prod_id: str, _config_id: int) -> Settings:
             f"[calibration] max_days_back = {sections['calibration'].max_days_back}: must be 0 "
             "(only runs of the night itself) or more"
         )
+    try:
+        parse_rules(tools.ff_heuristic_gain_selection)
+    except ValueError as error:
+        raise ConfigError(f"[lstchain] ff_heuristic_gain_selection: {error}") from error
     tools = _with_files(tools, "dl1a_config", "dl1b_config", "dl2_config", "dl3_config")
     simulated = _with_files(sections["mc"], "irf_file", "gamma", "proton", "electron")
     return Settings(
         directories=_directories(sections["paths"]),
         prod_id=wanted,
+        input_state=str(sections["production"].input_state),
         lstchain=tools,
         calibration=sections["calibration"],
         mc=simulated,

@@ -22,9 +22,9 @@ from lstosa_luigi.execution.task import SlurmTask
 from lstosa_luigi.graph import walk
 from lstosa_luigi.observation.night import decisions_of
 from lstosa_luigi.observation.runs import DATA
-from lstosa_luigi.outdated import find_outdated, remove_outdated
+from lstosa_luigi.outdated import find_outdated, find_unneeded, remove_outdated
 from lstosa_luigi.products.base import External, RunTask
-from lstosa_luigi.products.dl1a import calibration_of, drs4_pedestal_of
+from lstosa_luigi.products.dl1a import calibration_of, copies_of, drs4_pedestal_of, undetermined
 from lstosa_luigi.products.muons import MergedMuons
 from lstosa_luigi.stages import (
     NightDatacheck,
@@ -48,7 +48,8 @@ class Entry(Stage):
 
     def tidy(self) -> None:
         """Remove the scratch folders of commands that were killed, and what is outdated."""
-        for place in (self.layout.scratch(), *self.layout.written_aside()):
+        scratch = (self.layout.scratch(), self.layout.r0g_scratch())
+        for place in (*scratch, *self.layout.written_aside()):
             files.sweep(place)
         with contextlib.suppress(LstosaError):  # said when it is planned
             self._renew()
@@ -95,6 +96,12 @@ class CloseRun(Entry, RunTask):
     def title(self) -> str:
         """The run in an operator's words."""
         return f"CloseRun {self.unit} of {self.date} ({self.prod_id})"
+
+    def first(self) -> Iterator[Any]:
+        """Need to know how the run was recorded, which says what its products are made of."""
+        number = self.run_id
+        if any(run.number == number for run in self.known_night().data_runs):
+            yield from undetermined(self, [number])
 
     def parts(self) -> Iterator[Any]:
         """Yield the muon rings, what follows the cleaning, and what need not wait for it."""
@@ -175,24 +182,29 @@ class NightlyClose(Entry):
 
     def lacking(self) -> list[str]:
         """Return what is wanted but not there, or outdated, in words."""
-        steps = list(walk(self.wanted()))
+        wanted = list(self.wanted())
+        steps = list(walk(wanted))
         outdated = find_outdated(steps)
+        unneeded = find_unneeded(steps, outdated, wanted)
         return [
             str(getattr(step.task, "title", step.task.task_family))
             for step in steps
             if isinstance(step.task, (SlurmTask, External))
+            and step.task.task_id not in unneeded
             and (step.task.task_id in outdated or not step.task.complete())
         ]
 
     def parts(self) -> Iterator[Any]:
         """Yield the calibration, each run, and what is made of several runs together."""
-        yield from calibration_of(self)
+        calibration = calibration_of(self)
+        yield from calibration
+        yield from copies_of(self)
         night = self.known_night()
         for run in night.data_runs:
             yield self.sibling(CloseRun, run_id=run.number)
         # a DRS4 run is worth its baseline even if no data need it
         drs4 = night.drs4_run.value
-        if drs4 is not None and drs4.date == self.date:
+        if calibration and drs4 is not None and drs4.date == self.date:
             yield drs4_pedestal_of(self, drs4)
         yield self.sibling(NightDatacheck)
         known = [night.sources[r.number] for r in night.data_runs if r.number in night.sources]

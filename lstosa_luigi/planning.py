@@ -21,11 +21,15 @@ from lstosa_luigi.graph import Step, walk
 from lstosa_luigi.night import NightlyClose
 from lstosa_luigi.observation.choice import Choice
 from lstosa_luigi.observation.decisions import Decision, What
+from lstosa_luigi.observation.gain_selection import R0_TO_R0G, is_used
+from lstosa_luigi.observation.input_state import InputState, input_state_of
 from lstosa_luigi.observation.night import Night, decisions_of
 from lstosa_luigi.observation.reconstruction import cleaning_of, forced_model_of, model_of
 from lstosa_luigi.observation.runs import DATA, DISCARDED, IGNORED_TYPES, DatedRun, Run
-from lstosa_luigi.outdated import Outdated, find_outdated
+from lstosa_luigi.outdated import Outdated, find_outdated, find_unneeded
 from lstosa_luigi.products.base import External, NightProduct
+from lstosa_luigi.products.dl1a import calibration_of
+from lstosa_luigi.products.gain_selection import GainSelection
 
 
 class State(str, enum.Enum):
@@ -149,12 +153,18 @@ def make_plan(root: NightlyClose, with_commands: bool = False) -> Plan:
         If a table that the whole night rests on is damaged.
     """
     night, is_settled = root.night, root.complete() or root.is_accepted()
-    steps = list(walk([*root.wanted()]))
+    wanted = [*root.wanted()]
+    steps = list(walk(wanted))
+    outdated = find_outdated(steps)
+    unneeded = find_unneeded(steps, outdated, wanted)
+    steps = [step for step in steps if step.task.task_id not in unneeded]
     missing, problems = _externals(steps), [*_problems(steps)]
     runs: tuple[RunRow, ...] = ()
     choices: tuple[NamedChoice, ...] = ()
     if night is not None:
-        runs, choices = tuple(_runs(night)), tuple(_choices(night, root.settings))
+        is_calibrated = bool(calibration_of(root))
+        runs = tuple(_runs(night, is_calibrated))
+        choices = tuple(_choices(night, root, is_calibrated))
         for run in night.summary.unknown:
             problems.append(
                 f"Run {run.number:05d} is of the unknown type {run.type!r}: the night is not closed"
@@ -169,7 +179,7 @@ def make_plan(root: NightlyClose, with_commands: bool = False) -> Plan:
         runs=runs,
         choices=choices,
         decisions=(decisions_of(root.layout) if night is None else night.related).active,
-        items=tuple(_items(steps, missing, is_settled, with_commands)),
+        items=tuple(_items(steps, outdated, missing, is_settled, with_commands)),
         missing=tuple(dict.fromkeys(missing.values())),
         problems=tuple(problems),
         notes=tuple(_notes(root, night, choices)),
@@ -180,9 +190,12 @@ def make_plan(root: NightlyClose, with_commands: bool = False) -> Plan:
 
 
 def _items(
-    steps: list[Step], missing: dict[str, str], is_settled: bool, with_commands: bool
+    steps: list[Step],
+    outdated: dict[str, Outdated],
+    missing: dict[str, str],
+    is_settled: bool,
+    with_commands: bool,
 ) -> Iterator[Item]:
-    outdated = find_outdated(steps)
     blocked = dict(missing)
     for step in steps:
         task = step.task
@@ -232,7 +245,7 @@ def _problems(steps: list[Step]) -> Iterator[str]:
 # --- runs and choices ----------------------------------------------------------------------
 
 
-def _runs(night: Night) -> Iterator[RunRow]:
+def _runs(night: Night, is_calibrated: bool) -> Iterator[RunRow]:
     observed = {run.number: run for run in night.observed.runs}
     for run in night.summary.runs:
         source = night.sources.get(run.number)
@@ -243,11 +256,11 @@ def _runs(night: Night) -> Iterator[RunRow]:
             n_subruns=run.n_subruns,
             discarded=run.discarded,
             source="" if source is None else source.name,
-            treatment=_treatment(night, run),
+            treatment=_treatment(night, run, is_calibrated),
         )
 
 
-def _treatment(night: Night, run: Run) -> str:
+def _treatment(night: Night, run: Run, is_calibrated: bool) -> str:
     """Say what becomes of a run."""
     chosen = (night.drs4_run.value, night.pedcalib_run.value)
     if run.type == DISCARDED:
@@ -256,7 +269,7 @@ def _treatment(night: Night, run: Run) -> str:
     if run.type == DATA:
         veto = night.decisions.veto(run.number)
         return "processed" if veto is None else f"vetoed ({veto.source})"
-    if DatedRun(night.layout.date, run.number) in chosen:
+    if is_calibrated and DatedRun(night.layout.date, run.number) in chosen:
         return "calibrates the night"
     if run.type in IGNORED_TYPES:
         return "left alone"
@@ -265,15 +278,33 @@ def _treatment(night: Night, run: Run) -> str:
     return "not used"
 
 
-def _choices(night: Night, settings: Settings) -> Iterator[NamedChoice]:
-    yield NamedChoice("DRS4 run", None, night.drs4_run)
-    yield NamedChoice("PEDCALIB run", None, night.pedcalib_run)
-    yield NamedChoice("time calibration", None, night.time_calibration)
-    yield NamedChoice("F-factor systematics", None, night.systematics)
+def _choices(night: Night, root: NightlyClose, is_calibrated: bool) -> Iterator[NamedChoice]:
+    settings = root.settings
+    if is_calibrated:
+        yield NamedChoice("DRS4 run", None, night.drs4_run)
+        yield NamedChoice("PEDCALIB run", None, night.pedcalib_run)
+        yield NamedChoice("time calibration", None, night.time_calibration)
+        yield NamedChoice("F-factor systematics", None, night.systematics)
     for run in night.data_runs:
+        state = _input_state(night, settings, run.number)
+        yield NamedChoice("input state", run.number, state)
+        if state.value is InputState.LEGACY_RAW:
+            selection = root.sibling(GainSelection, run_id=run.number, subrun=0)
+            yield NamedChoice("gain selection", run.number, selection.treatment())
+            if selection.tool().value == R0_TO_R0G:
+                heuristic = selection.heuristic()
+                words = Choice(is_used(bool(heuristic.value)), heuristic.reason, ("on", "off"))
+                yield NamedChoice("flat-field heuristic", run.number, words)
         cleaning = _cleaning(night, settings, run.number)
         yield NamedChoice("cleaning", run.number, cleaning)
         yield NamedChoice("random forests", run.number, _model(night, settings, run, cleaning))
+
+
+def _input_state(night: Night, settings: Settings, run: int) -> Choice[Any]:
+    try:
+        return input_state_of(night, settings, run)
+    except LstosaError as error:
+        return Choice(None, str(error))
 
 
 def _cleaning(night: Night, settings: Settings, run: int) -> Choice[Any]:
@@ -309,6 +340,16 @@ def _notes(
         yield "the night is closed: nothing would be made"
     elif root.is_accepted():
         yield "the night is accepted as it is: it would be closed, and nothing else be made"
+    undetermined = [
+        f"{named.run:05d}"
+        for named in choices
+        if named.name == "input state" and named.choice.value is None
+    ]
+    if undetermined:
+        yield (
+            f"whether {', '.join(undetermined)} are to be gain-selected and calibrated is known "
+            "once their first events were looked at"
+        )
     unlisted = night.unlisted_night()
     if unlisted is not None:
         yield (

@@ -26,13 +26,14 @@ from lstosa_luigi.observation.reconstruction import (
     known_cleaning,
     model_of,
 )
-from lstosa_luigi.products.base import NightTask, RunTask
+from lstosa_luigi.products.base import NightProduct, NightTask, RunTask
 from lstosa_luigi.products.datacheck import (
     CherenkovTransparency,
     DL1Check,
     LongtermDatacheck,
     RunDatacheck,
 )
+from lstosa_luigi.products.dl1a import undetermined
 from lstosa_luigi.products.dl1b import MergedDL1
 from lstosa_luigi.products.dl2 import DL2
 from lstosa_luigi.products.dl3 import DL3, DL3Index
@@ -80,7 +81,7 @@ class Stage(NightTask, luigi.WrapperTask):
             needs = [
                 need
                 for need in flatten(part.requires())
-                if isinstance(need, SlurmTask) and self.owns(need)
+                if isinstance(need, SlurmTask) and self.owns(need) and not is_passing(need)
             ]
             yield from (need for need in needs if not need.complete())
             yield from self._gaps(needs, seen)
@@ -205,10 +206,24 @@ class SourceIndex(Stage):
 
 
 def cleaning_needs(task: NightTask, runs: Iterable[int]) -> list[Any]:
-    """Return what the cleaning of runs is found with, of those for which it has to be found."""
-    layout, settings = task.layout, task.settings
-    found = [run for run in runs if is_cleaned_as_found(layout, settings, run)]
-    return [task.sibling(Tailcuts, run_id=run) for run in found]
+    """Return what the cleaning of runs is found with, of those for which it has to be found.
+
+    For runs of which nobody knows how they were recorded that has to be found out before.
+    """
+    layout, settings, runs = task.layout, task.settings, list(runs)
+    unknown = undetermined(task, runs)
+    not_yet = {str(need.run_id) for need in unknown}
+    found = [
+        run
+        for run in runs
+        if str(run) not in not_yet and is_cleaned_as_found(layout, settings, run)
+    ]
+    return [*unknown, *(task.sibling(Tailcuts, run_id=run) for run in found)]
+
+
+def is_passing(need: object) -> bool:
+    """Whether a product may be removed once all that is made of it is there."""
+    return isinstance(need, NightProduct) and need.is_passing
 
 
 def events_of(task: NightTask, run: int) -> Iterator[Any]:

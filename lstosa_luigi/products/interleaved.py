@@ -89,7 +89,7 @@ class CatBCalibration(_OfAllSubruns):
                 options.catB_calibration,
                 self.run_id,
                 f"{SCRATCH}/{BASE}",
-                str(layout.r0_root()),
+                str(layout.r0_root(self.run_id)),
                 options.filters,
                 pedcalib.number,
                 f"{SCRATCH}/in",
