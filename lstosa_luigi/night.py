@@ -24,7 +24,13 @@ from lstosa_luigi.observation.night import decisions_of
 from lstosa_luigi.observation.runs import DATA
 from lstosa_luigi.outdated import find_outdated, find_unneeded, remove_outdated
 from lstosa_luigi.products.base import External, RunTask
-from lstosa_luigi.products.dl1a import calibration_of, copies_of, drs4_pedestal_of, undetermined
+from lstosa_luigi.products.dl1a import (
+    calibration_of,
+    copies_of,
+    drs4_pedestal_of,
+    is_calibrated,
+    undetermined,
+)
 from lstosa_luigi.products.muons import MergedMuons
 from lstosa_luigi.stages import (
     NightDatacheck,
@@ -196,15 +202,14 @@ class NightlyClose(Entry):
 
     def parts(self) -> Iterator[Any]:
         """Yield the calibration, each run, and what is made of several runs together."""
-        calibration = calibration_of(self)
-        yield from calibration
+        yield from calibration_of(self)
         yield from copies_of(self)
         night = self.known_night()
         for run in night.data_runs:
             yield self.sibling(CloseRun, run_id=run.number)
         # a DRS4 run is worth its baseline even if no data need it
         drs4 = night.drs4_run.value
-        if calibration and drs4 is not None and drs4.date == self.date:
+        if is_calibrated(self) and drs4 is not None and drs4.date == self.date:
             yield drs4_pedestal_of(self, drs4)
         yield self.sibling(NightDatacheck)
         known = [night.sources[r.number] for r in night.data_runs if r.number in night.sources]

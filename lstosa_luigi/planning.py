@@ -28,7 +28,7 @@ from lstosa_luigi.observation.reconstruction import cleaning_of, forced_model_of
 from lstosa_luigi.observation.runs import DATA, DISCARDED, IGNORED_TYPES, DatedRun, Run
 from lstosa_luigi.outdated import Outdated, find_outdated, find_unneeded
 from lstosa_luigi.products.base import External, NightProduct
-from lstosa_luigi.products.dl1a import calibration_of
+from lstosa_luigi.products.dl1a import is_calibrated
 from lstosa_luigi.products.gain_selection import GainSelection
 
 
@@ -162,9 +162,9 @@ def make_plan(root: NightlyClose, with_commands: bool = False) -> Plan:
     runs: tuple[RunRow, ...] = ()
     choices: tuple[NamedChoice, ...] = ()
     if night is not None:
-        is_calibrated = bool(calibration_of(root))
-        runs = tuple(_runs(night, is_calibrated))
-        choices = tuple(_choices(night, root, is_calibrated))
+        may_be_calibrated = is_calibrated(root) is not False
+        runs = tuple(_runs(night, may_be_calibrated))
+        choices = tuple(_choices(night, root, may_be_calibrated))
         for run in night.summary.unknown:
             problems.append(
                 f"Run {run.number:05d} is of the unknown type {run.type!r}: the night is not closed"
@@ -245,7 +245,7 @@ def _problems(steps: list[Step]) -> Iterator[str]:
 # --- runs and choices ----------------------------------------------------------------------
 
 
-def _runs(night: Night, is_calibrated: bool) -> Iterator[RunRow]:
+def _runs(night: Night, may_be_calibrated: bool) -> Iterator[RunRow]:
     observed = {run.number: run for run in night.observed.runs}
     for run in night.summary.runs:
         source = night.sources.get(run.number)
@@ -256,11 +256,11 @@ def _runs(night: Night, is_calibrated: bool) -> Iterator[RunRow]:
             n_subruns=run.n_subruns,
             discarded=run.discarded,
             source="" if source is None else source.name,
-            treatment=_treatment(night, run, is_calibrated),
+            treatment=_treatment(night, run, may_be_calibrated),
         )
 
 
-def _treatment(night: Night, run: Run, is_calibrated: bool) -> str:
+def _treatment(night: Night, run: Run, may_be_calibrated: bool) -> str:
     """Say what becomes of a run."""
     chosen = (night.drs4_run.value, night.pedcalib_run.value)
     if run.type == DISCARDED:
@@ -269,7 +269,7 @@ def _treatment(night: Night, run: Run, is_calibrated: bool) -> str:
     if run.type == DATA:
         veto = night.decisions.veto(run.number)
         return "processed" if veto is None else f"vetoed ({veto.source})"
-    if is_calibrated and DatedRun(night.layout.date, run.number) in chosen:
+    if may_be_calibrated and DatedRun(night.layout.date, run.number) in chosen:
         return "calibrates the night"
     if run.type in IGNORED_TYPES:
         return "left alone"
@@ -278,9 +278,9 @@ def _treatment(night: Night, run: Run, is_calibrated: bool) -> str:
     return "not used"
 
 
-def _choices(night: Night, root: NightlyClose, is_calibrated: bool) -> Iterator[NamedChoice]:
+def _choices(night: Night, root: NightlyClose, may_be_calibrated: bool) -> Iterator[NamedChoice]:
     settings = root.settings
-    if is_calibrated:
+    if may_be_calibrated:
         yield NamedChoice("DRS4 run", None, night.drs4_run)
         yield NamedChoice("PEDCALIB run", None, night.pedcalib_run)
         yield NamedChoice("time calibration", None, night.time_calibration)
@@ -347,8 +347,8 @@ def _notes(
     ]
     if undetermined:
         yield (
-            f"whether {', '.join(undetermined)} are to be gain-selected and calibrated is known "
-            "once their first events were looked at"
+            f"what is to be done with the raw data of {', '.join(undetermined)}, gain "
+            "selection and calibration, is known once their first events were looked at"
         )
     unlisted = night.unlisted_night()
     if unlisted is not None:

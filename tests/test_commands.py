@@ -60,6 +60,23 @@ LINES = {
          "--systematic-correction-file=/f",
          "--pedestal-ids-path=/a/pedestal_ids_Run01807.0003.h5"],
     ),
+    "R0 to DL1 of data that the event builder calibrated": (
+        commands.r0_to_dl1, ("/i", "/o", "", "/d", "/s"),
+        ["--input-file=/i", "--output-dir=/o", "--pointing-file=/d", "--run-summary-path=/s"],
+    ),
+    "gain selection": (
+        commands.r0_to_r0g, ("/b/R0/20240302/LST-1.1.Run00003.0000.fits.fz", "/o", "/o/x.log"),
+        ["--R0-file=/b/R0/20240302/LST-1.1.Run00003.0000.fits.fz", "--output-dir=/o",
+         "--log=/o/x.log", "--no-flatfield-heuristic"],
+    ),
+    "gain selection with the flat-field heuristic": (
+        commands.r0_to_r0g, ("/i", "/o", "/o/x.log", True),
+        ["--R0-file=/i", "--output-dir=/o", "--log=/o/x.log"],
+    ),
+    "gain selection of old data": (
+        commands.lst_dvr, ("/i", "/o", 1579289712000000000, 1234567, 72, "UCTS"),
+        ["/i", "/o", "1579289712000000000", "1234567", "72", "UCTS"],
+    ),
     "tailcuts finder": (
         commands.find_tailcuts, (RA, 1807, "/b/auxiliary/TailCuts"),
         [f"--input-dir={RA}", "--run=1807", "--output-dir=/b/auxiliary/TailCuts"],
@@ -203,6 +220,7 @@ TOOLS = {
     "charge_calibration": ["charge calibration with the flat-field heuristic"],
     "catB_calibration": ["Cat-B calibration"],
     "r0_to_dl1": ["R0 to DL1", "R0 to DL1 with the pedestals that were found"],
+    "r0_to_r0g": ["gain selection"],
     "tailcuts_finder": ["tailcuts finder"],
     "dl1ab": ["DL1a to DL1b without images", "DL1a to DL1b with Cat-B"],
     "check_dl1": ["check of a subrun", "check of a run"],

@@ -80,6 +80,7 @@ LINKS = {
 
 CALLS = {
     "lstchain_create_run_summary": 1,
+    "first_events.py": 2,
     "onsite_create_drs4_pedestal_file": 1,
     "onsite_create_calibration_file": 1,
     "lstchain_data_r0_to_dl1": 5,

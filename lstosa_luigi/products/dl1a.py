@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["DL1A", "calibration_of", "copies_of", "drs4_pedestal_of", "undetermined"]
+__all__ = [
+    "DL1A",
+    "calibration_of",
+    "copies_of",
+    "drs4_pedestal_of",
+    "is_calibrated",
+    "undetermined",
+]
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -46,16 +53,23 @@ def calibration_of(task: NightTask) -> list[luigi.Task]:
     night = task.night
     if night is None:
         return [task.sibling(RunSummary)]
+    is_needed = is_calibrated(task)
+    if is_needed is None:
+        return [*undetermined(task, [run.number for run in night.data_runs])]
+    return _calibration_of_all(task) if is_needed else []
+
+
+def is_calibrated(task: NightTask) -> bool | None:
+    """Whether any run of the night is to be calibrated by us; None while that is not known."""
+    night = task.known_night()
     runs = [run.number for run in night.data_runs]
     states = [input_state_of(night, task.settings, run).value for run in runs]
     if any(state is not None and state.is_to_be_calibrated for state in states):
-        return _calibration_of_all(task)
-    unknown: list[luigi.Task] = [*undetermined(task, runs)]
-    if unknown:
-        return unknown
-    is_none_needed = InputState.CATA_CALIBRATED in states
-    is_none_needed |= task.settings.input_state == InputState.CATA_CALIBRATED.value
-    return [] if is_none_needed else _calibration_of_all(task)
+        return True
+    if undetermined(task, runs):
+        return None
+    calibrated = InputState.CATA_CALIBRATED
+    return calibrated not in states and task.settings.input_state != calibrated.value
 
 
 def _calibration_of_all(task: NightTask) -> list[luigi.Task]:

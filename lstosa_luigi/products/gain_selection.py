@@ -42,7 +42,8 @@ class RawRun(RunTask, External):
         places = " or ".join(str(root / self.layout.flat_date) for root in self.layout.raw_roots())
         pattern = f"{self.layout.prefix}.?.{self.unit}.*.fits.fz"
         return (
-            f"No raw data of run {self.run_id:05d}: no {pattern} in {places}. Copy them there, or leave the run out: lstosa decide --date {self.date} "
+            f"No raw data of run {self.run_id:05d}: no {pattern} in {places}. Copy them "
+            f"there, or leave the run out: lstosa decide --date {self.date} "
             f"--discard {self.run_id} --why ..."
         )
 
