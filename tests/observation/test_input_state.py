@@ -30,8 +30,8 @@ def first(one_gain: int = 0, calibrated: int = 0, looked_at: str = "showers") ->
         (
             first(4),
             "gain_selected",
-            "the first 10 showers of run 00003 hold one gain in 4 cases: the event builder selects, "
-            "not in all",
+            "the first 10 showers of run 00003 hold one gain in 4 cases: the event builder "
+            "selects, not in all",
         ),
         (
             first(10, 10),
