@@ -252,10 +252,12 @@ class DL1A(SubrunTask, NightProduct):
         layout = self.layout
         root = input_root(self.known_night(), state, self.run_id)
         streams = layout.r0_streams(self.run_id, self.number, root)
-        for taken in (streams, layout.r0_streams(self.run_id, self.number)):
-            are_there = [path.exists() for path in taken]
-            if all(are_there):
-                break
-            if any(are_there):
-                raise InputError(missing_streams(self, taken))
+        if all(path.exists() for path in streams):
+            return streams
+        # what is to be copied again is what was taken, as long as there is anything of it
+        taken = layout.r0_streams(self.run_id, self.number, layout.directories.raw_r0_dir)
+        if not any(path.exists() for path in taken):
+            taken = streams
+        if any(path.exists() for path in taken) and (missing := missing_streams(self, taken)):
+            raise InputError(missing)
         return streams
