@@ -94,8 +94,8 @@ def test_name_of_a_product_may_be_written_in_any_case(load_options, section):
     [
         (
             {"slurm.nosuch": {"mem": "1GB"}},
-            "[slurm.nosuch]: no such class of resources nor product; classes are gain_selection, calibration, "
-            "data, tailcuts, merge, datacheck, models, dl2, irf, dl3",
+            "[slurm.nosuch]: no such class of resources nor product; classes are gain_selection, "
+            "calibration, data, tailcuts, merge, datacheck, models, dl2, irf, dl3",
         ),
         (
             {"slurm.dl2": {"memory": "1GB"}},
