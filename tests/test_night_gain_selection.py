@@ -218,7 +218,14 @@ def test_killed_while_it_selects_the_night_goes_on(make_night) -> None:
     night.control()
     make(night)
     assert night.leftovers() == []
-    assert [made for made, times in night.made().items() if times > 1] == []
+    assert night.processes() == []
+    for subrun in (0, 1, 2):
+        assert all(b"gain_selected" in night.r0g(3, subrun, s).read_bytes() for s in (1, 2, 3, 4))
+        assert all(b"legacy_raw" in night.r0(3, subrun, s).read_bytes() for s in (1, 2, 3, 4))
+    before = sum(night.made().values())
+    night.flag.unlink()
+    assert make(night) == []
+    assert sum(night.made().values()) == before
 
 
 def test_records_say_what_was_selected(selected: FakeNight) -> None:
