@@ -23,6 +23,7 @@ __all__ = [
     "DL3Index",
     "Drs4Pedestal",
     "FilterWheels",
+    "GainSelection",
     "LongtermDatacheck",
     "MergedDL1",
     "MergedMuons",
@@ -30,8 +31,10 @@ __all__ = [
     "NightlyClose",
     "PointedRunSummary",
     "RandomForests",
+    "RawCopy",
     "RunCatalog",
     "RunDatacheck",
+    "RunInputState",
     "RunSummary",
     "SlurmTask",
     "Tailcuts",
@@ -54,6 +57,7 @@ from lstosa_luigi.products.dl1b import DL1B, MergedDL1
 from lstosa_luigi.products.dl2 import DL2
 from lstosa_luigi.products.dl3 import DL3, DL3Index
 from lstosa_luigi.products.filters import FilterWheels
+from lstosa_luigi.products.gain_selection import GainSelection, RawCopy, RunInputState
 from lstosa_luigi.products.interleaved import CatBCalibration, Tailcuts
 from lstosa_luigi.products.irf import IRF
 from lstosa_luigi.products.models import RandomForests, TestingDL2

@@ -21,8 +21,11 @@ __all__ = [
     "drs4_baseline",
     "filter_wheels",
     "find_tailcuts",
+    "first_events",
     "irf",
+    "link_or_copy",
     "longterm_check",
+    "lst_dvr",
     "lstcam_catb_calibration",
     "lstcam_charge_calibration",
     "lstcam_drs4_baseline",
@@ -31,6 +34,7 @@ __all__ = [
     "merge_muons",
     "merge_run_summaries",
     "r0_to_dl1",
+    "r0_to_r0g",
     "run_catalog",
     "run_summary",
 ]
@@ -42,16 +46,16 @@ from pathlib import Path
 
 Argv = tuple[str, ...]
 
+PROGRAMS = Path(__file__).parent / "programs"
+"""Programs of ours; those called by their own path are run with the Python of the tools."""
+
 NO_DATABASE = "127.0.0.1:1"
 """Server given to tools that insist on asking a database: refused at once, no name is resolved."""
 
 
-PROGRAMS = Path(__file__).parent / "programs" / "execute.py"
-"""Executes what is no tool of lstchain but of this package."""
-
-
 def _program(name: str, *arguments: str) -> Argv:
-    return (sys.executable, str(PROGRAMS), name, *arguments)
+    """Start a program of ours that needs the packages of the orchestrator."""
+    return (sys.executable, str(PROGRAMS / "execute.py"), name, *arguments)
 
 
 def _argv(command: str, *arguments: str) -> Argv:
@@ -169,6 +173,52 @@ def lstcam_charge_calibration(
     return (*argv, *NO_LSTCAM_DATABASE)
 
 
+def first_events(input_files: Iterable[str], output_file: str) -> Argv:
+    """Say what the first events of a run hold, by the first of these raw files that tells."""
+    program = str(PROGRAMS / "first_events.py")
+    return ("python", program, f"--output-file={output_file}", *input_files)
+
+
+def link_or_copy(directory: str, names: Iterable[str], output_dir: str) -> Argv:
+    """Give files a second place."""
+    program = str(PROGRAMS / "link_or_copy.py")
+    return ("python", program, f"--output-dir={output_dir}", f"--from={directory}", *names)
+
+
+def r0_to_r0g(
+    command: str, input_file: str, output_dir: str, log: str, flatfield_heuristic: bool = False
+) -> Argv:
+    """Select the gain of one subrun, all four streams of it."""
+    return _argv(
+        command,
+        f"--R0-file={input_file}",
+        f"--output-dir={output_dir}",
+        f"--log={log}",
+        *(() if flatfield_heuristic else ("--no-flatfield-heuristic",)),
+    )
+
+
+def lst_dvr(
+    command: str,
+    input_file: str,
+    output_dir: str,
+    reference_time: int,
+    reference_counter: int,
+    module_index: int,
+    reference_source: str,
+) -> Argv:
+    """Select the gain of one subrun of before 2023-12-05, as lstosa does."""
+    return _argv(
+        command,
+        input_file,
+        output_dir,
+        str(reference_time),
+        str(reference_counter),
+        str(module_index),
+        reference_source,
+    )
+
+
 def r0_to_dl1(
     command: str,
     input_file: str,
@@ -176,13 +226,16 @@ def r0_to_dl1(
     config: str,
     drive_log: str,
     run_summary: str,
-    pedestal: str,
-    calibration: str,
-    time_calibration: str,
-    systematics: str,
+    pedestal: str = "",
+    calibration: str = "",
+    time_calibration: str = "",
+    systematics: str = "",
     pedestal_ids: str = "",
 ) -> Argv:
-    """Calibrate and parametrise one subrun."""
+    """Calibrate and parametrise one subrun.
+
+    Data that the event builder calibrated are given no calibration at all.
+    """
     return _argv(
         command,
         f"--input-file={input_file}",
@@ -190,10 +243,10 @@ def r0_to_dl1(
         *_given("--config", config),
         f"--pointing-file={drive_log}",
         f"--run-summary-path={run_summary}",
-        f"--pedestal-file={pedestal}",
-        f"--calibration-file={calibration}",
-        f"--time-calibration-file={time_calibration}",
-        f"--systematic-correction-file={systematics}",
+        *_given("--pedestal-file", pedestal),
+        *_given("--calibration-file", calibration),
+        *_given("--time-calibration-file", time_calibration),
+        *_given("--systematic-correction-file", systematics),
         *_given("--pedestal-ids-path", pedestal_ids),
     )
 

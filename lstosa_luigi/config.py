@@ -8,6 +8,7 @@ Nothing is read at import; :func:`load` reads and checks everything at once.
 from __future__ import annotations
 
 __all__ = [
+    "AUTO",
     "SECTIONS",
     "Directories",
     "Settings",
@@ -42,7 +43,9 @@ import luigi
 import luigi.configuration
 
 from lstosa_luigi.errors import ConfigError, ExitCode
+from lstosa_luigi.periods import parse_rules
 from lstosa_luigi.sections import (
+    AUTO,
     SECTIONS,
     calibration,
     database,
@@ -57,7 +60,6 @@ from lstosa_luigi.sections import (
 
 NOT_YET = {
     "max_tries": "on Slurm it is [retries] max_tries, on one machine [local] max_tries",
-    "use_ff_heuristic_gain_selection": "gain selection is not made here; put R0G in place before",
 }
 """Keys of lstosa's ``[lstchain]`` that are not taken over yet, and what holds instead."""
 
@@ -130,6 +132,7 @@ class Settings:
 
     directories: Directories
     prod_id: str
+    input_state: str
     lstchain: lstchain
     calibration: calibration
     fallback: fallback
@@ -186,6 +189,10 @@ def _load(prod_id: str, _config_id: int) -> Settings:
         raise ConfigError(
             f"[database] timeout = {sections['database'].timeout:g}: must be more than 0"
         )
+    try:
+        parse_rules(tools.ff_heuristic_gain_selection)
+    except ValueError as error:
+        raise ConfigError(f"[lstchain] ff_heuristic_gain_selection: {error}") from error
     tools = _with_files(tools, "dl1a_config", "dl1b_config", "dl2_config", "dl3_config")
     chosen = _with_files(sections["calibration"], "table_catB")
     for key in ("evb_calibration", "evb_systematics"):
@@ -194,6 +201,7 @@ def _load(prod_id: str, _config_id: int) -> Settings:
     return Settings(
         directories=_directories(sections["paths"]),
         prod_id=wanted,
+        input_state=str(sections["production"].input_state),
         lstchain=tools,
         calibration=chosen,
         fallback=sections["fallback"],

@@ -21,6 +21,8 @@ from lstosa_luigi.config import Directories
 N_STREAMS = 4
 """Files that the event builder writes in parallel for each subrun."""
 
+R0_NAME = re.compile(r"(LST-\d)\.([1-9])\.Run(\d{5})\.(\d{4})\.fits\.fz")
+
 
 def telescope_prefix(telescope: str) -> str:
     """Return what file names say for a telescope: ``LST1`` is ``LST-1``."""
@@ -91,31 +93,69 @@ class Layout:
 
     # --- raw data and monitoring -----------------------------------------------------------
 
-    def r0_root(self) -> Path:
-        """Root of the raw data of the night: gain-selected if there are any, else as taken."""
-        selected = self.directories.r0_dir
-        if any((selected / self.flat_date).glob(f"{self.prefix}.1.Run*.fits.fz")):
-            return selected
-        return self.directories.raw_r0_dir
+    @property
+    def n_streams(self) -> int:
+        """Files that a subrun consists of."""
+        return N_STREAMS
+
+    def raw_roots(self) -> tuple[Path, Path]:
+        """Roots of the raw data: as they were taken, and gain-selected (R0G)."""
+        return self.directories.raw_r0_dir, self.directories.r0_dir
+
+    def r0_root(self, run: int | None = None) -> Path:
+        """Root of the raw data of the night, or of one run, as they were taken.
+
+        Gain selection copies what it does not select: so where R0 was removed, R0G is as good. What
+        DL1a reads is another question (lstosa_luigi.observation.input_state).
+        """
+        raw, selected = self.raw_roots()
+        if run is None:
+            return selected if self._has_raw(selected) and not self._has_raw(raw) else raw
+        is_gone = not self.r0_file(run, 0, root=raw).exists()
+        return selected if is_gone and self.r0_file(run, 0, root=selected).exists() else raw
 
     def has_raw_data(self) -> bool:
         """Whether there is any raw file of the night."""
-        night = self.r0_root() / self.flat_date
-        return any(night.glob(f"{self.prefix}.1.Run?????.????.fits.fz"))
+        return any(self._has_raw(root) for root in self.raw_roots())
 
-    def r0_file(self, run: int, subrun: int, stream: int = 1) -> Path:
-        """Return the raw data of one stream of a subrun."""
+    def _has_raw(self, root: Path) -> bool:
+        return any((root / self.flat_date).glob(f"{self.prefix}.1.Run?????.????.fits.fz"))
+
+    def r0_file(self, run: int, subrun: int, stream: int = 1, root: Path | None = None) -> Path:
+        """Return the raw data of one stream of a subrun, as they were taken or below a root."""
         name = f"{self.prefix}.{stream}.Run{run:05d}.{subrun:04d}.fits.fz"
-        return self.r0_root() / self.flat_date / name
+        return (root or self.directories.raw_r0_dir) / self.flat_date / name
 
-    def r0_streams(self, run: int, subrun: int) -> tuple[Path, ...]:
-        """Return the files of all streams of a subrun."""
-        first = self.r0_file(run, subrun)
-        start = f"{self.prefix}.1."
-        return tuple(
-            first.with_name(f"{self.prefix}.{stream}.{first.name.removeprefix(start)}")
-            for stream in range(1, N_STREAMS + 1)
-        )
+    def r0_streams(self, run: int, subrun: int, root: Path | None = None) -> tuple[Path, ...]:
+        """Return the files of all streams of a subrun; *root* is that of the run by default."""
+        root = root or self.r0_root(run)
+        streams = range(1, N_STREAMS + 1)
+        return tuple(self.r0_file(run, subrun, stream, root) for stream in streams)
+
+    def parse_r0_name(self, name: str) -> tuple[int, int, int] | None:
+        """Return stream, run and subrun of a raw file of the telescope; None if it is none."""
+        match = R0_NAME.fullmatch(name)
+        if match is None or match[1] != self.prefix:
+            return None
+        return int(match[2]), int(match[3]), int(match[4])
+
+    def r0g_night(self) -> Path:
+        """Directory of the gain-selected raw data of the night."""
+        return self.directories.r0_dir / self.flat_date
+
+    def r0g_scratch(self) -> Path:
+        """Where gain-selected data stay until they are whole; there raw data can be linked to."""
+        return self.r0g_night() / ".scratch"
+
+    def gain_selection_log(self, run: int, subrun: int) -> Path:
+        """What the gain selection of a subrun itself logs."""
+        directory = self.directories.r0_dir / "log" / self.flat_date
+        return directory / f"r0_to_r0g_{run:05d}.{subrun:04d}.log"
+
+    def input_state(self, run: int) -> Path:
+        """What the first events of a run hold, for all productions."""
+        directory = self.directories.osa_dir / "InputState" / self.flat_date
+        return directory / f"input_state_{self.prefix}.Run{run:05d}.json"
 
     def run_summary(self) -> Path:
         """Table of the runs of the night."""

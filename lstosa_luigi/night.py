@@ -27,10 +27,16 @@ from lstosa_luigi.observation.reconstruction import (
     superseded_places,
 )
 from lstosa_luigi.observation.runs import DATA
-from lstosa_luigi.outdated import find_outdated, remove_outdated
+from lstosa_luigi.outdated import find_outdated, find_unneeded, remove_outdated
 from lstosa_luigi.products.base import External, RunTask
 from lstosa_luigi.products.catalog import MergedRunSummary, RunCatalog, can_be_made
-from lstosa_luigi.products.dl1a import calibration_of, drs4_pedestal_of
+from lstosa_luigi.products.dl1a import (
+    calibration_of,
+    copies_of,
+    drs4_pedestal_of,
+    is_calibrated,
+    undetermined,
+)
 from lstosa_luigi.products.muons import MergedMuons
 from lstosa_luigi.stages import (
     NightDatacheck,
@@ -55,7 +61,8 @@ class Entry(Stage):
 
     def tidy(self) -> None:
         """Remove the scratch folders of commands that were killed, and what is outdated."""
-        for place in (self.layout.scratch(), *self.layout.written_aside()):
+        scratch = (self.layout.scratch(), self.layout.r0g_scratch())
+        for place in (*scratch, *self.layout.written_aside()):
             files.sweep(place)
         with contextlib.suppress(LstosaError):  # said when it is planned
             self._renew()
@@ -135,6 +142,12 @@ class CloseRun(Entry, RunTask):
     def title(self) -> str:
         """The run in an operator's words."""
         return f"CloseRun {self.unit} of {self.date} ({self.prod_id})"
+
+    def first(self) -> Iterator[Any]:
+        """Need to know how the run was recorded, which says what its products are made of."""
+        number = self.run_id
+        if any(run.number == number for run in self.known_night().data_runs):
+            yield from undetermined(self, [number])
 
     def parts(self) -> Iterator[Any]:
         """Yield the muon rings, what follows the cleaning, and what need not wait for it."""
@@ -250,12 +263,15 @@ class NightlyClose(Entry):
 
     def lacking(self) -> list[str]:
         """Return what is wanted but not there, or outdated, in words."""
-        steps = list(walk(self.wanted()))
+        wanted = list(self.wanted())
+        steps = list(walk(wanted))
         outdated = find_outdated(steps)
+        unneeded = find_unneeded(steps, outdated, wanted)
         return [
             str(getattr(step.task, "title", step.task.task_family))
             for step in steps
             if isinstance(step.task, (SlurmTask, External))
+            and step.task.task_id not in unneeded
             and (step.task.task_id in outdated or not step.task.complete())
         ]
 
@@ -263,12 +279,13 @@ class NightlyClose(Entry):
         """Yield the calibration, each run, and what is made of several runs together."""
         yield from calibration_of(self)
         yield from source_table(self)
+        yield from copies_of(self)
         night = self.known_night()
         for run in night.data_runs:
             yield self.sibling(CloseRun, run_id=run.number)
         # a DRS4 run is worth its baseline even if no data need it
         drs4 = night.drs4_run.value
-        if drs4 is not None and drs4.date == self.date:
+        if is_calibrated(self) and drs4 is not None and drs4.date == self.date:
             yield drs4_pedestal_of(self, drs4)
         yield self.sibling(NightDatacheck)
         yield self.sibling(MergedRunSummary)

@@ -12,18 +12,19 @@ the tailcuts of a run, or its Cat-B, and would be made without now, or the other
 
 from __future__ import annotations
 
-__all__ = ["Outdated", "find_outdated", "remove_outdated"]
+__all__ = ["Outdated", "find_outdated", "find_unneeded", "remove_outdated"]
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from lstosa_luigi.errors import LstosaError
 from lstosa_luigi.execution.record import Record, read_record
+from lstosa_luigi.execution.task import is_there
 from lstosa_luigi.graph import Step, walk
 from lstosa_luigi.observation.decisions import Decision, What, is_about_calibration
 from lstosa_luigi.observation.night import Night
-from lstosa_luigi.products.base import NightProduct, SubrunTask
+from lstosa_luigi.products.base import External, NightProduct, SubrunTask
 from lstosa_luigi.products.calibration import Drs4Pedestal
 from lstosa_luigi.products.catalog import PointedRunSummary, RunCatalog
 from lstosa_luigi.products.datacheck import CherenkovTransparency, LongtermDatacheck
@@ -31,6 +32,7 @@ from lstosa_luigi.products.dl1b import DL1B, CleanedRun, CleanedSubrun
 from lstosa_luigi.products.dl2 import ReconstructedRun
 from lstosa_luigi.products.dl3 import DL3Index
 from lstosa_luigi.products.filters import FilterWheels
+from lstosa_luigi.products.gain_selection import GainSelection, RawCopy, RunInputState
 from lstosa_luigi.products.interleaved import CatBCalibration, Tailcuts
 from lstosa_luigi.products.irf import IRF
 from lstosa_luigi.products.models import RandomForests, TestingDL2
@@ -41,6 +43,9 @@ INDEPENDENT = (
     RunCatalog,
     PointedRunSummary,
     FilterWheels,
+    RunInputState,
+    GainSelection,
+    RawCopy,
     Drs4Pedestal,
     RandomForests,
     TestingDL2,
@@ -201,6 +206,36 @@ def _concerns(decision: Decision, task: NightProduct, night: Night) -> bool:
     if decision.what is What.TAILCUTS:
         return isinstance(task, (CleanedRun, CleanedSubrun))
     return not isinstance(task, SubrunTask)  # a subrun that is left out is nothing to the others
+
+
+def find_unneeded(
+    steps: Sequence[Step], outdated: Collection[str], roots: Iterable[object]
+) -> set[str]:
+    """Return the ids of tasks that nobody misses: raw data and R0G that were removed, mostly.
+
+    They are not there, but all that is made of them is, and is not made again.
+
+    Parameters
+    ----------
+    steps : sequence of Step
+        The graph, what a product needs before the product.
+    outdated : collection of str
+        Ids of the tasks whose products are made again.
+    roots : iterable of luigi.Task
+        What is asked for: missed in any case.
+    """
+    asked = {getattr(root, "task_id", "") for root in roots}
+    needed: set[str] = set(asked)
+    unneeded: set[str] = set()
+    for step in reversed(steps):
+        task = step.task
+        is_made = is_there(task)
+        may_lack = isinstance(task, External) or getattr(task, "is_passing", False)
+        if not is_made and may_lack and task.task_id not in needed:
+            unneeded.add(task.task_id)
+        elif not is_made or task.task_id in outdated:
+            needed.update(need.task_id for need in step.needs)
+    return unneeded
 
 
 def remove_outdated(roots: Iterable[object]) -> int:

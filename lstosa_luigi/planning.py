@@ -22,6 +22,8 @@ from lstosa_luigi.night import NightlyClose
 from lstosa_luigi.observation.choice import Choice
 from lstosa_luigi.observation.decisions import Decision, What
 from lstosa_luigi.observation.filters import filters_of
+from lstosa_luigi.observation.gain_selection import R0_TO_R0G, is_used
+from lstosa_luigi.observation.input_state import InputState, input_state_of
 from lstosa_luigi.observation.night import Night, decisions_of
 from lstosa_luigi.observation.reconstruction import (
     cat_b_of,
@@ -31,8 +33,10 @@ from lstosa_luigi.observation.reconstruction import (
     superseded_places,
 )
 from lstosa_luigi.observation.runs import DATA, DISCARDED, IGNORED_TYPES, DatedRun, Run
-from lstosa_luigi.outdated import Outdated, find_outdated
+from lstosa_luigi.outdated import Outdated, find_outdated, find_unneeded
 from lstosa_luigi.products.base import External, NightProduct
+from lstosa_luigi.products.dl1a import is_calibrated
+from lstosa_luigi.products.gain_selection import GainSelection
 
 
 class State(str, enum.Enum):
@@ -156,12 +160,18 @@ def make_plan(root: NightlyClose, with_commands: bool = False) -> Plan:
         If a table that the whole night rests on is damaged.
     """
     night, is_settled = root.night, root.complete() or root.is_accepted()
-    steps = list(walk([*root.wanted()]))
+    wanted = [*root.wanted()]
+    steps = list(walk(wanted))
+    outdated = find_outdated(steps)
+    unneeded = find_unneeded(steps, outdated, wanted)
+    steps = [step for step in steps if step.task.task_id not in unneeded]
     missing, problems = _externals(steps), [*_problems(steps)]
     runs: tuple[RunRow, ...] = ()
     choices: tuple[NamedChoice, ...] = ()
     if night is not None:
-        runs, choices = tuple(_runs(night)), tuple(_choices(night, root.settings))
+        may_be_calibrated = is_calibrated(root) is not False
+        runs = tuple(_runs(night, may_be_calibrated))
+        choices = tuple(_choices(night, root, may_be_calibrated))
         for run in night.summary.unknown:
             problems.append(
                 f"Run {run.number:05d} is of the unknown type {run.type!r}: the night is not closed"
@@ -176,7 +186,7 @@ def make_plan(root: NightlyClose, with_commands: bool = False) -> Plan:
         runs=runs,
         choices=choices,
         decisions=(decisions_of(root.layout) if night is None else night.related).active,
-        items=tuple(_items(steps, missing, is_settled, with_commands)),
+        items=tuple(_items(steps, outdated, missing, is_settled, with_commands)),
         missing=tuple(dict.fromkeys(missing.values())),
         problems=tuple(problems),
         notes=tuple(_notes(root, night, choices)),
@@ -187,9 +197,12 @@ def make_plan(root: NightlyClose, with_commands: bool = False) -> Plan:
 
 
 def _items(
-    steps: list[Step], missing: dict[str, str], is_settled: bool, with_commands: bool
+    steps: list[Step],
+    outdated: dict[str, Outdated],
+    missing: dict[str, str],
+    is_settled: bool,
+    with_commands: bool,
 ) -> Iterator[Item]:
-    outdated = find_outdated(steps)
     blocked = dict(missing)
     for step in steps:
         task = step.task
@@ -239,7 +252,7 @@ def _problems(steps: list[Step]) -> Iterator[str]:
 # --- runs and choices ----------------------------------------------------------------------
 
 
-def _runs(night: Night) -> Iterator[RunRow]:
+def _runs(night: Night, may_be_calibrated: bool) -> Iterator[RunRow]:
     observed = {run.number: run for run in night.observed.runs}
     for run in night.summary.runs:
         source = night.sources.get(run.number)
@@ -250,11 +263,11 @@ def _runs(night: Night) -> Iterator[RunRow]:
             n_subruns=run.n_subruns,
             discarded=run.discarded,
             source="" if source is None else source.name,
-            treatment=_treatment(night, run),
+            treatment=_treatment(night, run, may_be_calibrated),
         )
 
 
-def _treatment(night: Night, run: Run) -> str:
+def _treatment(night: Night, run: Run, may_be_calibrated: bool) -> str:
     """Say what becomes of a run."""
     chosen = (night.drs4_run.value, night.pedcalib_run.value)
     if run.type == DISCARDED:
@@ -265,7 +278,7 @@ def _treatment(night: Night, run: Run) -> str:
         if elsewhere is not None and veto is None:
             return f"processed in the night of {elsewhere}, where its raw data lie"
         return "processed" if veto is None else f"vetoed ({veto.source})"
-    if DatedRun(night.layout.date, run.number) in chosen:
+    if may_be_calibrated and DatedRun(night.layout.date, run.number) in chosen:
         return "calibrates the night"
     if run.type in IGNORED_TYPES:
         return "left alone"
@@ -274,17 +287,27 @@ def _treatment(night: Night, run: Run) -> str:
     return "not used"
 
 
-def _choices(night: Night, settings: Settings) -> Iterator[NamedChoice]:
-    yield NamedChoice("DRS4 run", None, night.drs4_run)
-    yield NamedChoice("PEDCALIB run", None, night.pedcalib_run)
-    pedcalib = night.pedcalib_run.value
-    if pedcalib is not None:
-        filters = filters_of(night.layout, settings, pedcalib)
-        yield NamedChoice("filters", None, filters)
-    yield NamedChoice("time calibration", None, night.time_calibration)
-    yield NamedChoice("F-factor systematics", None, night.systematics)
+def _choices(night: Night, root: NightlyClose, may_be_calibrated: bool) -> Iterator[NamedChoice]:
+    settings = root.settings
+    if may_be_calibrated:
+        yield NamedChoice("DRS4 run", None, night.drs4_run)
+        yield NamedChoice("PEDCALIB run", None, night.pedcalib_run)
+        pedcalib = night.pedcalib_run.value
+        if pedcalib is not None:
+            yield NamedChoice("filters", None, filters_of(night.layout, settings, pedcalib))
+        yield NamedChoice("time calibration", None, night.time_calibration)
+        yield NamedChoice("F-factor systematics", None, night.systematics)
     superseded = superseded_places(night, settings)
     for run in night.data_runs:
+        state = _input_state(night, settings, run.number)
+        yield NamedChoice("input state", run.number, state)
+        if state.value is InputState.LEGACY_RAW:
+            selection = root.sibling(GainSelection, run_id=run.number, subrun=0)
+            yield NamedChoice("gain selection", run.number, selection.treatment())
+            if selection.tool().value == R0_TO_R0G:
+                heuristic = selection.heuristic()
+                words = Choice(is_used(bool(heuristic.value)), heuristic.reason, ("on", "off"))
+                yield NamedChoice("flat-field heuristic", run.number, words)
         cleaning = _cleaning(night, settings, run.number)
         others = superseded.get(run.number, ())
         if others:
@@ -294,6 +317,13 @@ def _choices(night: Night, settings: Settings) -> Iterator[NamedChoice]:
         if settings.lstchain.apply_catB_calibration:
             yield NamedChoice("Cat-B", run.number, cat_b_of(night.layout, settings, run.number))
         yield NamedChoice("random forests", run.number, _model(night, settings, run, cleaning))
+
+
+def _input_state(night: Night, settings: Settings, run: int) -> Choice[Any]:
+    try:
+        return input_state_of(night, settings, run)
+    except LstosaError as error:
+        return Choice(None, str(error))
 
 
 def _cleaning(night: Night, settings: Settings, run: int) -> Choice[Any]:
@@ -329,6 +359,16 @@ def _notes(
         yield "the night is closed: nothing would be made"
     elif root.is_accepted():
         yield "the night is accepted as it is: it would be closed, and nothing else be made"
+    undetermined = [
+        f"{named.run:05d}"
+        for named in choices
+        if named.name == "input state" and named.choice.value is None
+    ]
+    if undetermined:
+        yield (
+            f"what is to be done with the raw data of {', '.join(undetermined)}, gain "
+            "selection and calibration, is known once their first events were looked at"
+        )
     unlisted = night.unlisted_night()
     if unlisted is not None:
         yield (

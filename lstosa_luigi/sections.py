@@ -6,6 +6,7 @@ What is read, checked and combined: :mod:`lstosa_luigi.config`.
 from __future__ import annotations
 
 __all__ = [
+    "AUTO",
     "SECTIONS",
     "calibration",
     "database",
@@ -26,6 +27,8 @@ PACKAGES = [BY_NAME, "lstchain", "lstcam_calib"]
 
 EVB_CAT_A = "/fefs/onsite/data/lst-pipe/LSTN-01/service/PixelCalibration/Cat-A"
 """Where the calibrations of the event builder lie on La Palma (hard-coded in lstosa)."""
+AUTO = "auto"
+"""Value of what is found out by itself."""
 
 
 class paths(luigi.Config):  # noqa: N801 - the class name is the section's name
@@ -86,6 +89,12 @@ class production(luigi.Config):  # noqa: N801
     prod_id = luigi.Parameter(
         default="", description="production identifier; default: v + installed lstchain version"
     )
+    input_state = luigi.ChoiceParameter(
+        default=AUTO,
+        choices=[AUTO, "legacy_raw", "gain_selected", "catA_calibrated"],
+        description="how the event builder left the raw data of all runs: with both gains, with "
+        "one, or calibrated to p.e.; auto: the first events of each run tell",
+    )
 
 
 class lstchain(luigi.Config):  # noqa: N801
@@ -125,6 +134,8 @@ class lstchain(luigi.Config):  # noqa: N801
     charge_calibration = luigi.Parameter(default="onsite_create_calibration_file")
     catB_calibration = luigi.Parameter(default="onsite_create_cat_B_calibration_file")  # noqa: N815
     r0_to_dl1 = luigi.Parameter(default="lstchain_data_r0_to_dl1")
+    r0_to_r0g = luigi.Parameter(default="lstchain_r0_to_r0g")
+    lst_dvr = luigi.Parameter(default="lst_dvr")
     tailcuts_finder = luigi.Parameter(default="lstchain_find_tailcuts")
     dl1ab = luigi.Parameter(default="lstchain_dl1ab")
     check_dl1 = luigi.Parameter(default="lstchain_check_dl1")
@@ -158,6 +169,19 @@ class lstchain(luigi.Config):  # noqa: N801
     filters = luigi.Parameter(default="52", description="filter wheels of the calibration box")
     use_ff_heuristic_id = luigi.BoolParameter(
         default=False, parsing=luigi.BoolParameter.EXPLICIT_PARSING
+    )
+    gain_selection_tool = luigi.ChoiceParameter(
+        default=AUTO,
+        choices=[AUTO, "lstchain_r0_to_r0g", "lst_dvr"],
+        description="which of the two selects the gain; auto: lst_dvr before 2023-12-05, as lstosa",
+    )
+    use_ff_heuristic_gain_selection = luigi.BoolParameter(
+        default=False, parsing=luigi.BoolParameter.EXPLICIT_PARSING
+    )
+    ff_heuristic_gain_selection = luigi.Parameter(
+        default="",
+        description="nights and runs for which it is otherwise; the last that fits holds: "
+        "on 2024-02-01..2024-02-29, off 16200, on 16300..",
     )
     store_image_dl1ab = luigi.BoolParameter(
         default=True, parsing=luigi.BoolParameter.EXPLICIT_PARSING

@@ -34,7 +34,7 @@ from lstosa_luigi.observation.reconstruction import (
     model_of,
     tailcuts_needed,
 )
-from lstosa_luigi.products.base import NightTask, RunTask
+from lstosa_luigi.products.base import NightProduct, NightTask, RunTask
 from lstosa_luigi.products.catalog import source_entry
 from lstosa_luigi.products.datacheck import (
     CherenkovTransparency,
@@ -42,6 +42,7 @@ from lstosa_luigi.products.datacheck import (
     LongtermDatacheck,
     RunDatacheck,
 )
+from lstosa_luigi.products.dl1a import undetermined
 from lstosa_luigi.products.dl1b import MergedDL1
 from lstosa_luigi.products.dl2 import DL2
 from lstosa_luigi.products.dl3 import DL3, DL3Index
@@ -89,7 +90,7 @@ class Stage(NightTask, luigi.WrapperTask):
             needs = [
                 need
                 for need in flatten(part.requires())
-                if isinstance(need, SlurmTask) and self.owns(need)
+                if isinstance(need, SlurmTask) and self.owns(need) and not is_passing(need)
             ]
             yield from (need for need in needs if not need.complete())
             yield from self._gaps(needs, seen)
@@ -214,10 +215,26 @@ class SourceIndex(Stage):
 
 
 def cleaning_needs(task: NightTask, runs: Iterable[int]) -> list[Any]:
-    """Return what the cleaning of runs is found with, of those for which it has to be found."""
-    layout, settings = task.layout, task.settings
-    needed = [number for run in runs for number in tailcuts_needed(layout, settings, run)]
-    return [task.sibling(Tailcuts, run_id=number) for number in dict.fromkeys(needed)]
+    """Return what the cleaning of runs is found with, of those for which it has to be found.
+
+    For runs of which nobody knows how they were recorded that has to be found out before.
+    """
+    layout, settings, runs = task.layout, task.settings, list(runs)
+    unknown = undetermined(task, runs)
+    not_yet = {int(need.run_id) for need in unknown}
+    needed = [
+        number
+        for run in runs
+        if run not in not_yet
+        for number in tailcuts_needed(layout, settings, run)
+    ]
+    found = [run for run in dict.fromkeys(needed) if run not in not_yet]
+    return [*unknown, *(task.sibling(Tailcuts, run_id=run) for run in found)]
+
+
+def is_passing(need: object) -> bool:
+    """Whether a product may be removed once all that is made of it is there."""
+    return isinstance(need, NightProduct) and need.is_passing
 
 
 def events_of(task: NightTask, run: int) -> Iterator[Any]:

@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -64,6 +65,23 @@ LINES = {
          "--pedestal-file=/p", "--calibration-file=/c", "--time-calibration-file=/t",
          "--systematic-correction-file=/f",
          "--pedestal-ids-path=/a/pedestal_ids_Run01807.0003.h5"],
+    ),
+    "R0 to DL1 of data that the event builder calibrated": (
+        commands.r0_to_dl1, ("/i", "/o", "", "/d", "/s"),
+        ["--input-file=/i", "--output-dir=/o", "--pointing-file=/d", "--run-summary-path=/s"],
+    ),
+    "gain selection": (
+        commands.r0_to_r0g, ("/b/R0/20240302/LST-1.1.Run00003.0000.fits.fz", "/o", "/o/x.log"),
+        ["--R0-file=/b/R0/20240302/LST-1.1.Run00003.0000.fits.fz", "--output-dir=/o",
+         "--log=/o/x.log", "--no-flatfield-heuristic"],
+    ),
+    "gain selection with the flat-field heuristic": (
+        commands.r0_to_r0g, ("/i", "/o", "/o/x.log", True),
+        ["--R0-file=/i", "--output-dir=/o", "--log=/o/x.log"],
+    ),
+    "gain selection of old data": (
+        commands.lst_dvr, ("/i", "/o", 1579289712000000000, 1234567, 72, "UCTS"),
+        ["/i", "/o", "1579289712000000000", "1234567", "72", "UCTS"],
     ),
     "tailcuts finder": (
         commands.find_tailcuts, (RA, 1807, "/b/auxiliary/TailCuts"),
@@ -230,9 +248,22 @@ def test_configured_command_may_carry_options_of_its_own():
     assert line[:5] == ("my_tool", "--tel-id=1", "--note", "two words", "-r")
 
 
+OURS = {"first_events", "link_or_copy"}
+"""Commands that start a program of ours with the Python of the tools."""
+
+
 def test_every_kind_of_command_is_in_the_table():
     listed = (*LINES.values(), *OWN.values())
-    assert {command.__name__ for command, _, _ in listed} == set(commands.__all__)
+    assert {command.__name__ for command, _, _ in listed} == set(commands.__all__) - OURS
+
+
+def test_programs_of_ours_are_run_by_their_path():
+    look = commands.first_events(["/R0/a b", "/R0/c"], "/o.json")
+    copy = commands.link_or_copy("/R0/20240302", ["a", "b"], "/o")
+    assert [line[0] for line in (look, copy)] == ["python", "python"]
+    assert all(Path(line[1]).is_file() for line in (look, copy))
+    assert look[2:] == ("--output-file=/o.json", "/R0/a b", "/R0/c")
+    assert copy[2:] == ("--output-dir=/o", "--from=/R0/20240302", "a", "b")
 
 
 # --- the real tools ------------------------------------------------------------------------
@@ -260,6 +291,7 @@ TOOLS = {
     "charge_calibration": ["charge calibration with the flat-field heuristic"],
     "catB_calibration": ["Cat-B calibration", "Cat-B calibration of the event builder's"],
     "r0_to_dl1": ["R0 to DL1", "R0 to DL1 with the pedestals that were found"],
+    "r0_to_r0g": ["gain selection"],
     "tailcuts_finder": ["tailcuts finder"],
     "dl1ab": ["DL1a to DL1b without images", "DL1a to DL1b with Cat-B"],
     "check_dl1": ["check of a subrun", "check of a run"],

@@ -47,6 +47,7 @@ def test_base_alone_is_enough(monkeypatch, tmp_path):
         ("dl1_to_dl2", "lstchain_dl1_to_dl2"),
         ("tailcuts_finder", "lstchain_find_tailcuts"),
         ("use_ff_heuristic_id", False),
+        ("use_ff_heuristic_gain_selection", False),
         ("store_image_dl1ab", True),
         ("merge_dl1_datacheck", True),
         ("apply_catB_calibration", False),
@@ -384,6 +385,25 @@ def test_key_that_only_lstosa_has_is_told_apart_from_a_misspelt_one(
     assert message == (
         f"[{section}] {name}: known from lstosa, but not supported yet ({config.NOT_YET[name]}). "
         "Remove the key."
+    )
+
+
+@pytest.mark.parametrize("state", ["auto", "legacy_raw", "gain_selected", "catA_calibrated"])
+def test_input_state_is_one_of_lstosas_or_found_out(monkeypatch, tmp_path, state):
+    assert load(monkeypatch, tmp_path, production={"input_state": state}).input_state == state
+
+
+def test_misspelt_input_state_is_refused_with_those_there_are(monkeypatch, tmp_path):
+    message = refused(monkeypatch, tmp_path, production={"input_state": "cata_calibrated"})
+    assert message.startswith("[production] input_state = cata_calibrated: not a valid choice")
+    assert "catA_calibrated" in message
+
+
+def test_rules_of_the_heuristic_are_checked_at_once(monkeypatch, tmp_path):
+    rules = {"ff_heuristic_gain_selection": "on 3, perhaps 4"}
+    message = refused(monkeypatch, tmp_path, lstchain=rules)
+    assert message.startswith(
+        "[lstchain] ff_heuristic_gain_selection: 'perhaps 4' is no rule; write on or off, then"
     )
 
 

@@ -39,6 +39,11 @@ MEANINGS = {
     "charge_calibration": "command that makes the charge calibration (Cat-A)",
     "catB_calibration": "command that calibrates a run with its own interleaved events",
     "r0_to_dl1": "command that makes DL1a, muons and interleaved files",
+    "r0_to_r0g": "command that selects the gain",
+    "lst_dvr": "command that selects the gain of nights before 2023-12-05; a path, as it is not "
+    "part of lstchain",
+    "use_ff_heuristic_gain_selection": "find flat-field events also by their charge when selecting "
+    "the gain",
     "tailcuts_finder": "command that finds the cleaning settings of a run",
     "dl1ab": "command that makes DL1b",
     "check_dl1": "command that makes the datachecks of subruns and runs",

@@ -7,6 +7,7 @@ __all__ = ["configure", "run"]
 import argparse
 import dataclasses
 import datetime
+import enum
 import json
 import shlex
 from collections.abc import Iterator, Sequence
@@ -102,6 +103,8 @@ def _choice_as_json(choice: Choice[Any]) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {key: _plain(part) for key, part in vars(value).items()}
+    if isinstance(value, enum.Enum):
+        return value.value
     return str(value) if isinstance(value, (Path, datetime.date)) else value
 
 
@@ -191,4 +194,6 @@ def _word(value: Any) -> str:
         return "-"
     if isinstance(value, Cleaning):
         return value.dl1_prod
+    if isinstance(value, enum.Enum):
+        return str(value.value)
     return value.name if isinstance(value, Path) else str(value)

@@ -109,8 +109,11 @@ class Batch:
         for task in member.followers():
             if not self.worker.wants(task) or task.complete():
                 continue
-            if all(need == member or need.complete() for need in task.deps()):
-                jobs.append(task.job())
+            try:
+                if all(need == member or need.complete() for need in task.deps()):
+                    jobs.append(task.job())
+            except LstosaError:  # said when its own turn comes
+                continue
         return jobs
 
     def tell(self, text: str) -> None:

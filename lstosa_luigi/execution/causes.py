@@ -24,6 +24,19 @@ DRIVE_LOG = "the drive log does not cover the times of the events"
 
 KNOWN = (
     (
+        r"Cannot tell how (.+) was recorded: (.+)",
+        r"\1 does not tell how it was recorded, \2: copy it again, or set [production] input_state",
+    ),
+    (
+        r"gain selection on data with only one gain",
+        "the data have one gain only: set [production] input_state = gain_selected, or auto",
+    ),
+    (
+        r"CameraConfiguration not found! Is this R1v1 data",
+        "lstchain_r0_to_r0g reads what EVB6 writes only: set [lstchain] gain_selection_tool = "
+        "lst_dvr",
+    ),
+    (
         r"No space left on device|Disk quota exceeded|errno = 28|Errno 28",
         "the disk is full: make room, then give the same command again",
     ),

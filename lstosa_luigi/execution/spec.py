@@ -31,6 +31,8 @@ class Output(NamedTuple):
         For tables of ECSV and FITS: rows that must be there at least.
     required : bool
         False for what the command only makes if it has enough data.
+    is_copy : bool
+        Whether it is only copied: it is then no better than what it is a copy of, and not checked.
     """
 
     path: str
@@ -38,6 +40,7 @@ class Output(NamedTuple):
     tables: tuple[str, ...] = ()
     min_rows: int = 0
     required: bool = True
+    is_copy: bool = False
 
 
 class Job(NamedTuple):

@@ -18,8 +18,7 @@ from lstosa_luigi.observation.choice import Choice, Forced
 from lstosa_luigi.observation.decisions import FORCED_RUNS, NONE, Decision, Decisions, What
 from lstosa_luigi.observation.decisions_file import parse_decisions
 from lstosa_luigi.observation.runs import DATA, DatedRun, Run, RunSummary, read_run_summary
-
-FileState = tuple[int, int] | None
+from lstosa_luigi.observation.tables import FileState, state_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -258,10 +257,10 @@ def read_night(layout: Layout, max_days_back: int = 0) -> Night | None:
         If the run summary or the file of decisions is damaged; the run catalogue is read once its
         sources are asked for.
     """
-    summary = _state(layout.run_summary())
+    summary = state_of(layout.run_summary())
     if summary is None:
         return None
-    others = (_state(layout.run_catalog()), _state(layout.decisions()))
+    others = (state_of(layout.run_catalog()), state_of(layout.decisions()))
     return _read_night(layout, max_days_back, summary, others)
 
 
@@ -282,7 +281,7 @@ def decisions_of(layout: Layout) -> Decisions:
     InputError
         If the file is damaged.
     """
-    state = _state(layout.decisions())
+    state = state_of(layout.decisions())
     return NONE if state is None else _read_decisions(layout.decisions(), state)
 
 
@@ -306,19 +305,10 @@ def _decided_summary(layout: Layout) -> RunSummary | None:
 def _observed(layout: Layout) -> RunSummary | None:
     """Return the runs of a night of which nothing else matters; None if there is no summary."""
     path = layout.run_summary()
-    state = _state(path)
+    state = state_of(path)
     return None if state is None else _read_summary(path, state)
 
 
 @functools.lru_cache(maxsize=32)
 def _read_summary(path: Path, _state: FileState) -> RunSummary:
     return read_run_summary(path)
-
-
-def _state(path: Path) -> FileState:
-    """What tells whether a file has changed since it was read."""
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_mtime_ns, status.st_size

@@ -142,7 +142,7 @@ class Drs4Pedestal(RunTask, NightProduct):
                 self.settings.lstchain.drs4_baseline,
                 self.run_id,
                 f"{SCRATCH}/{BASE}",
-                str(layout.r0_root()),
+                str(layout.r0_root(self.run_id)),
             ),
             [
                 Output(str(plot), f"{made}/log/{plot.name}", required=False),
@@ -231,7 +231,7 @@ class ChargeCalibration(RunTask, NightProduct):
                 self.drs4_run,
                 self.run_id,
                 f"{SCRATCH}/{BASE}",
-                str(layout.r0_root()),
+                str(layout.r0_root(self.run_id)),
                 filters,
                 options.use_ff_heuristic_id,
             ),

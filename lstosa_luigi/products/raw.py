@@ -35,8 +35,8 @@ class RawData(External):
         directories = self.layout.directories
         return (
             f"No raw data of {self.date}: no {self.layout.prefix}.1.Run*.fits.fz in "
-            f"{directories.r0_dir / self.layout.flat_date} or "
-            f"{directories.raw_r0_dir / self.layout.flat_date}. Check the date, or wait for the "
+            f"{directories.raw_r0_dir / self.layout.flat_date} or "
+            f"{directories.r0_dir / self.layout.flat_date}. Check the date, or wait for the "
             "transfer from the camera."
         )
 

@@ -1,4 +1,7 @@
-"""Programs of our own that jobs execute, each by its path: they take a second and no Luigi.
+"""Small programs that jobs run by their path: they take a second and no Luigi.
 
-They run in the environment of the orchestrator, whatever the tools' is.
+Some run in the environment of the orchestrator, some with the Python of the tools; the latter
+import nothing of this package, for the environment of the tools need not have it.
 """
+
+__all__: list[str] = []

@@ -37,8 +37,8 @@ SCRATCH = re.compile(r"[^ =]*/\.scratch/([^/]*)\.\d+@[^/]*")
 RUNS = ((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 2), (4, "DATA", 3))
 
 
-def fits(rows: int = 0) -> bytes:
-    """Return a FITS file with an empty primary HDU and one table."""
+def fits(rows: int = 0, state: str = "") -> bytes:
+    """Return a FITS file with an empty primary HDU and one table, which says its input state."""
 
     def header(*cards: str) -> bytes:
         text = "".join(f"{card:<80}" for card in (*cards, "END"))
@@ -58,6 +58,7 @@ def fits(rows: int = 0) -> bytes:
             "TFIELDS = 1",
             "TFORM1  = 'B'",
             "EXTNAME = 'Events'",
+            f"STATE   = '{state}'",
         )
         + data.ljust(-(-rows // FITS_BLOCK) * FITS_BLOCK, b"\0")
     )
@@ -82,7 +83,8 @@ def write_environment(root: Path, version: str = "0.12.3", package: str = "lstch
         path = root / "bin" / name
         path.write_text(f"#!{sys.executable} -IS\n{source}")
         path.chmod(0o755)
-    (root / "bin" / "python").symlink_to(sys.executable)
+    (root / "bin" / "python").write_text((root / "bin" / "lstchain_dl1ab").read_text())
+    (root / "bin" / "python").chmod(0o755)
     (root / "control.json").write_text("{}")
     templates = root / "templates"
     with hdf5.open_file(str(templates / "template.h5"), "w") as file:
@@ -108,6 +110,7 @@ class FakeNight:
     runs: tuple[tuple[int, str, int], ...] = RUNS
     sources: dict[int, str] = dataclasses.field(default_factory=dict)
     options: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
+    states: dict[int, str] = dataclasses.field(default_factory=dict)
     date: str = DATE
 
     def __post_init__(self) -> None:
@@ -148,13 +151,17 @@ class FakeNight:
     def r0(self, run: int, subrun: int, stream: int = 1) -> Path:
         return self.base / f"R0/{self.flat}/LST-1.{stream}.Run{run:05d}.{subrun:04d}.fits.fz"
 
+    def r0g(self, run: int, subrun: int, stream: int = 1) -> Path:
+        return self.base / "R0G" / self.r0(run, subrun, stream).relative_to(self.base / "R0")
+
     def write_raw_data(self) -> None:
-        for run, _, subruns in self.runs:
+        for run, kind, subruns in self.runs:
+            state = self.states.get(run, "gain_selected" if kind == "DATA" else "legacy_raw")
             for subrun in range(subruns):
                 for stream in (1, 2, 3, 4):
                     path = self.r0(run, subrun, stream)
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_bytes(fits(5))
+                    path.write_bytes(fits(5, state))
         rows = "".join(f"{run},{subruns},{kind}\n" for run, kind, subruns in self.runs)
         self.r0(1, 0).parent.mkdir(parents=True, exist_ok=True)
         (self.r0(1, 0).parent / "runs.ecsv").write_text(

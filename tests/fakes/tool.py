@@ -34,6 +34,11 @@ CONTROL: dict = {}
 
 def main() -> int:
     name, arguments = Path(sys.argv[0]).name, sys.argv[1:]
+    if name == "python":
+        program = Path(arguments[0]).name if arguments else ""
+        if program not in TOOLS:  # a program that needs the standard library only
+            os.execv(sys.executable, [sys.executable, *arguments])
+        name, arguments = program, arguments[1:]
     control = json.loads((ENVIRONMENT / "control.json").read_text())
     CONTROL.update(control)
     began = time.time()
@@ -80,10 +85,10 @@ def parse(arguments: list[str]) -> dict[str, str]:
             options[key] = value
         elif word.startswith("-") and words:
             options[word[1:]] = words.pop(0)
-        elif "0" not in options:
-            options["0"] = word
-        else:
+        elif word.startswith("-"):
             raise SystemExit(f"unexpected argument {word}")
+        else:
+            options["files"] = f"{options.get('files', '')}{word}\n"
     return options
 
 
@@ -109,7 +114,7 @@ def run_summary(o: dict[str, str]) -> list[Path]:
 
 
 def merge_run_summaries(o: dict[str, str]) -> list[Path]:
-    output, rows = Path(o["0"]), []
+    output, rows = Path(o["files"].strip()), []
     for summary in sorted(Path(o["monitoring-path"]).glob("RunSummary/RunSummary_*.ecsv")):
         day = summary.stem.removeprefix("RunSummary_")
         need(f"{o['monitoring-path']}/DrivePositioning/DrivePosition_log_{day}.txt")
@@ -198,15 +203,62 @@ def refuse_cat_b(run: int) -> None:
         )
 
 
+def state_of(path: Path) -> str:
+    """Return how a raw file says it was recorded."""
+    found = re.search(rb"STATE   = '(\w+)'", path.read_bytes())
+    if found is None:
+        print(f"Cannot tell how {path} was recorded: protozfits cannot read it", file=sys.stderr)
+        raise SystemExit(1)
+    return found[1].decode()
+
+
+def first_events(o: dict[str, str]) -> list[Path]:
+    state = state_of(Path(o["files"].splitlines()[0]))
+    found = {
+        "looked_at": "showers",
+        "events": 10,
+        "gains": {"2" if state == "legacy_raw" else "1": 10},
+        "calibrated": 10 if state == "catA_calibrated" else 0,
+    }
+    Path(o["output-file"]).write_text(json.dumps(found))
+    return [Path(o["output-file"])]
+
+
+def select_gain(first: Path, out: Path) -> list[Path]:
+    made = []
+    for stream in "1234":
+        source = first.with_name(first.name.replace("LST-1.1.", f"LST-1.{stream}."))
+        if state_of(source) != "legacy_raw":
+            print("You are attempting gain selection on data with only one gain!")
+            raise SystemExit(1)
+        made.append(out / source.name)
+        selected = source.read_bytes().replace(b"'legacy_raw'   ", b"'gain_selected'")
+        made[-1].write_bytes(selected)
+    return made
+
+
+def r0_to_r0g(o: dict[str, str]) -> list[Path]:
+    Path(o["log"]).write_text("R0 to R0G conversion finished successfully!\n")
+    return select_gain(Path(o["R0-file"]), Path(o["output-dir"]))
+
+
+def lst_dvr(o: dict[str, str]) -> list[Path]:
+    first, out, _time, _counter, _module, source = o["files"].splitlines()
+    assert source in ("UCTS", "TIB")
+    return select_gain(Path(first), Path(out))
+
+
 def r0_to_dl1(o: dict[str, str]) -> list[Path]:
-    for key in (
-        "pointing-file",
-        "run-summary-path",
-        "pedestal-file",
-        "calibration-file",
-        "time-calibration-file",
-        "systematic-correction-file",
-    ):
+    keys = ["pointing-file", "run-summary-path"]
+    calibration = ["pedestal", "calibration", "time-calibration", "systematic-correction"]
+    first = Path(o["input-file"])
+    for stream in "1234":
+        need(str(first.with_name(first.name.replace("LST-1.1.", f"LST-1.{stream}."))))
+    if state_of(first) == "catA_calibrated":  # would be calibrated twice
+        assert not [name for name in calibration if f"{name}-file" in o]
+    else:
+        keys += [f"{name}-file" for name in calibration]
+    for key in keys:
         need(o[key])
     if "pedestal-ids-path" in o:
         need(o["pedestal-ids-path"])
@@ -324,6 +376,9 @@ TOOLS = {
     "onsite_create_drs4_pedestal_file": drs4,
     "onsite_create_calibration_file": charge,
     "onsite_create_cat_B_calibration_file": cat_b,
+    "lstchain_r0_to_r0g": r0_to_r0g,
+    "lst_dvr": lst_dvr,
+    "first_events.py": first_events,
     "lstchain_data_r0_to_dl1": r0_to_dl1,
     "lstchain_find_tailcuts": tailcuts,
     "lstchain_dl1ab": one_to_one,
