@@ -29,6 +29,7 @@ from lstosa_luigi.observation.reconstruction import (
     cat_b_of,
     cleaning_of,
     forced_model_of,
+    lacks_pedestals,
     model_of,
     superseded_places,
 )
@@ -172,6 +173,9 @@ def make_plan(root: NightlyClose, with_commands: bool = False) -> Plan:
         may_be_calibrated = is_calibrated(root) is not False
         runs = tuple(_runs(night, may_be_calibrated))
         choices = tuple(_choices(night, root, may_be_calibrated))
+        settings = root.settings
+        lacking = (lacks_pedestals(night, settings, run.number) for run in night.data_runs)
+        problems += [text for text in lacking if text]
         for run in night.summary.unknown:
             problems.append(
                 f"Run {run.number:05d} is of the unknown type {run.type!r}: the night is not closed"

@@ -49,6 +49,9 @@ class InputState(str, enum.Enum):
 
 CANDIDATES = tuple(InputState)
 
+GAIN_SELECTION, PE_CALIBRATION = 1 << 0, 1 << 6
+"""Of what an event builder may do (ctapipe_io_lst.evb_preprocessing.EVBPreprocessingFlag)."""
+
 FILES = 5
 """Files of a run that are tried, if need be."""
 
@@ -105,6 +108,7 @@ def choose_input_state(
     first: FirstEvents | None = None,
     selected_in: str = "",
     missing: str = "",
+    preprocessing: int = 0,
 ) -> Choice[InputState]:
     """Choose the input state of a run.
 
@@ -120,6 +124,9 @@ def choose_input_state(
         Directory of gain-selected data that holds the whole run; empty if there is none.
     missing : str
         Where no raw data of the run are; empty if there are some.
+    preprocessing : int
+        What the event builder did by the run summary (:class:`~lstosa_luigi.observation.runs.Run`).
+        What it did not do says nothing: R0G keeps what its R0 said.
     """
     if configured != AUTO:
         return Choice(InputState(configured), "[production] input_state", CANDIDATES)
@@ -127,6 +134,12 @@ def choose_input_state(
         state, what = _tell(first)
         reason = f"the first {first.n_events} {first.looked_at} of run {run:05d} {what}"
         return Choice(state, reason, CANDIDATES)
+    if preprocessing & PE_CALIBRATION:
+        reason = f"the event builder calibrated run {run:05d} to p.e., by the run summary"
+        return Choice(InputState.CATA_CALIBRATED, reason, CANDIDATES)
+    if preprocessing & GAIN_SELECTION:
+        reason = f"the event builder selected the gain of run {run:05d}, by the run summary"
+        return Choice(InputState.GAIN_SELECTED, reason, CANDIDATES)
     if selected_in:
         reason = f"{selected_in} holds the whole run"
         return Choice(InputState.GAIN_SELECTED, reason, CANDIDATES)
@@ -167,6 +180,9 @@ def input_state_of(night: Night, settings: Settings, run: int) -> Choice[InputSt
     state = state_of(path)
     if state is not None:
         return choose_input_state(configured, run, _read(path, state))
+    preprocessing = night.observed.run(run).preprocessing
+    if preprocessing & (PE_CALIBRATION | GAIN_SELECTION):
+        return choose_input_state(configured, run, preprocessing=preprocessing)
     if _is_selected(night, run):
         return choose_input_state(configured, run, selected_in=str(layout.r0g_night()))
     if not any(find_streams(layout, root).get(run) for root in layout.raw_roots()):

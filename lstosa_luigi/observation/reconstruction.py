@@ -15,6 +15,7 @@ __all__ = [
     "fallbacks_of",
     "forced_model_of",
     "known_cleaning",
+    "lacks_pedestals",
     "model_of",
     "superseded_places",
     "tailcuts_needed",
@@ -32,11 +33,15 @@ from lstosa_luigi.observation.choice import Choice, Forced
 from lstosa_luigi.observation.decisions import What
 from lstosa_luigi.observation.evb_calibration import CatBStart, find_start
 from lstosa_luigi.observation.filters import charge_calibration_of, filters_of
+from lstosa_luigi.observation.input_state import InputState, input_state_of
 from lstosa_luigi.observation.night import Night, decisions_of, read_night
 from lstosa_luigi.refusals import Refusal, read_refusal
 
 NONE, STANDARD, PREVIOUS, WITHOUT = "none", "standard", "previous", "without"
 """What ``[fallback]`` may say."""
+
+NO_PEDESTAL_CLEANING = "--no-pedestal-cleaning"
+"""Option of lstchain_dl1ab."""
 
 
 def available_models(layout: Layout) -> set[str]:
@@ -202,6 +207,32 @@ def cat_b_start(
     calibration = charge_calibration_of(layout, settings, chosen.value)
     start = CatBStart(chosen.value.number, layout.flat_date, calibration, systematics.value)
     return Choice(start, chosen.reason)
+
+
+def lacks_pedestals(night: Night, settings: Settings, run: int) -> str:
+    """Say why a run cannot be cleaned for want of pedestals; nothing if it can.
+
+    lstchain_dl1ab cleans with the pedestals of the calibration, which it reads in DL1a or in the
+    Cat-B file; DL1a of data that the event builder calibrated has none.
+    """
+    options = settings.lstchain
+    is_calibrated = input_state_of(night, settings, run).value is InputState.CATA_CALIBRATED
+    if not is_calibrated or NO_PEDESTAL_CLEANING in options.dl1ab:
+        return ""
+    if not options.apply_catB_calibration:
+        return (
+            f"Run {run:05d} is calibrated by the event builder, so only Cat-B has the pedestals that "
+            "its images are cleaned with. Set [lstchain] apply_catB_calibration = true and "
+            "[calibration] table_catB."
+        )
+    refusal = cat_b_refusal(night.layout, settings, run)
+    if refusal is None:
+        return ""
+    return (
+        f"Run {run:05d} is calibrated by the event builder and cannot be cleaned without Cat-B, which "
+        f"could not be made: {refusal.reason}. Leave the run out: lstosa decide --date "
+        f"{night.layout.date} --veto {run} --why ..."
+    )
 
 
 def fallbacks_of(night: Night, settings: Settings) -> list[str]:

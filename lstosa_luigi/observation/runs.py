@@ -36,6 +36,8 @@ TYPES = (DATA, DRS4, PEDCALIB, *sorted(IGNORED_TYPES - {DISCARDED}))
 """Types that a run summary may give a run."""
 
 COLUMNS = ("run_id", "n_subruns", "run_type")
+PREPROCESSING = "evb_preprocessing"
+"""Column that lstchain writes since 0.11 (lstchain_create_run_summary: of mono triggers)."""
 REFERENCE = (
     "dragon_reference_time",
     "dragon_reference_counter",

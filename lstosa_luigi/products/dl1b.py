@@ -12,7 +12,12 @@ import luigi
 from lstosa_luigi import commands
 from lstosa_luigi.errors import InputError
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
-from lstosa_luigi.observation.reconstruction import cat_b_of, known_cleaning, tailcuts_needed
+from lstosa_luigi.observation.reconstruction import (
+    cat_b_of,
+    known_cleaning,
+    lacks_pedestals,
+    tailcuts_needed,
+)
 from lstosa_luigi.products.base import FIRST, NightProduct, RunTask, SubrunTask
 from lstosa_luigi.products.dl1a import DL1A, IMAGES, PARAMETERS
 from lstosa_luigi.products.interleaved import CatBCalibration, Tailcuts
@@ -41,8 +46,17 @@ class DL1B(CleanedSubrun):
     priority = FIRST + 1
 
     def requires(self) -> Iterator[Any]:
-        """Need DL1a, the cleaning settings of the run, and Cat-B if the option asks for it."""
-        settings = self.settings
+        """Need DL1a, the cleaning settings of the run, and Cat-B if the option asks for it.
+
+        Raises
+        ------
+        InputError
+            If the run cannot be cleaned at all.
+        """
+        settings, night = self.settings, self.night
+        lacks = "" if night is None else lacks_pedestals(night, settings, self.run_id)
+        if lacks:
+            raise InputError(lacks)
         yield self.sibling(DL1A, run_id=self.run_id, subrun=self.subrun)
         for run in tailcuts_needed(self.layout, settings, self.run_id):
             yield self.sibling(Tailcuts, run_id=run)

@@ -16,6 +16,7 @@ from lstosa_luigi.execution.environment import LSTCHAIN
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
 from lstosa_luigi.layout import Layout
 from lstosa_luigi.observation.evb_calibration import CatBStart
+from lstosa_luigi.observation.input_state import InputState, input_state_of
 from lstosa_luigi.observation.reconstruction import (
     cat_b_filters,
     cat_b_place,
@@ -113,7 +114,9 @@ class CatBCalibration(_OfAllSubruns):
         """Run the onsite script on a base that holds the chosen files only."""
         layout, night = self.layout, self.known_night()
         tools = self.calibrator("B")
-        start = cat_b_start(night, self.settings, self.run_id)
+        state = input_state_of(night, self.settings, self.run_id).value
+        is_calibrated = state is InputState.CATA_CALIBRATED
+        start = cat_b_start(night, self.settings, self.run_id, is_calibrated)
         if start.value is None:
             raise InputError(f"Run {self.run_id:05d}: {start.reason}.")
         filters = cat_b_filters(layout, self.settings)
@@ -148,7 +151,7 @@ class CatBCalibration(_OfAllSubruns):
         layout, options, night = self.layout, self.settings.lstchain, self.known_night()
         subruns = night.summary.run(self.run_id).subruns
         files = [layout.interleaved(self.run_id, subrun) for subrun in subruns]
-        base, r0_root = f"{SCRATCH}/{BASE}", str(layout.r0_root())
+        base, r0_root = f"{SCRATCH}/{BASE}", str(layout.r0_root(self.run_id))
         filters = cat_b_filters(layout, self.settings)
         staged = {
             **(

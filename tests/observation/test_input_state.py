@@ -65,6 +65,27 @@ def test_a_run_that_lies_in_r0g_is_selected_unless_its_events_were_looked_at() -
     assert choose_input_state("auto", 3, first(), "/R0G").value is InputState.LEGACY_RAW
 
 
+@pytest.mark.parametrize(
+    ("bits", "state", "reason"),
+    [
+        (0b1111, "gain_selected", "the event builder selected the gain of run 00003"),
+        (0b110_1111, "catA_calibrated", "the event builder calibrated run 00003 to p.e."),
+        (0b110_1110, "catA_calibrated", "the event builder calibrated run 00003 to p.e."),
+    ],
+)
+def test_run_summary_tells_what_the_event_builder_did(bits: int, state: str, reason: str) -> None:
+    choice = choose_input_state("auto", 3, preprocessing=bits)
+    assert choice.value is InputState(state)
+    assert choice.reason.startswith(reason)
+    assert choose_input_state("legacy_raw", 3, preprocessing=bits).value is InputState.LEGACY_RAW
+    assert choose_input_state("auto", 3, first(), preprocessing=bits).value is InputState.LEGACY_RAW
+
+
+def test_what_the_event_builder_did_not_do_says_nothing() -> None:
+    """lstchain's R0G has what the event builder said of its R0."""
+    assert choose_input_state("auto", 3, preprocessing=0b1110).value is None
+
+
 def test_what_is_not_known_says_why() -> None:
     choice = choose_input_state("auto", 3)
     assert choice.value is None
