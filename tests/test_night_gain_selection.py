@@ -14,6 +14,8 @@ from tests.test_night_kill import wait_until
 RUNS = ((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 2))
 TWO_GAIN = {3: "legacy_raw"}
 CALIBRATED = {3: "catA_calibrated"}
+NO_PEDESTALS = {"lstchain": {"dl1ab": "lstchain_dl1ab --no-pedestal-cleaning"}}
+"""What cleans data of the event builder's without Cat-B."""
 CALIBRATION = ("--pedestal-file", "--calibration-file", "--time-", "--systematic-")
 
 
@@ -89,7 +91,8 @@ def test_what_is_removed_is_selected_again_only_if_dl1a_needs_it(make_night) -> 
 
 def test_data_of_the_event_builder_need_no_calibration_at_all(make_night) -> None:
     states = {3: "catA_calibrated", 4: "catA_calibrated"}
-    night = make_night(runs=((3, "DATA", 1), (4, "DATA", 1)), states=states)
+    runs = ((3, "DATA", 1), (4, "DATA", 1))
+    night = make_night(runs=runs, states=states, options=NO_PEDESTALS)
     make(night)
     for call in night.calls("lstchain_data_r0_to_dl1"):
         assert not [word for word in call if word.startswith(CALIBRATION)]
@@ -104,9 +107,19 @@ def test_data_of_the_event_builder_need_no_calibration_at_all(make_night) -> Non
     assert choices(planned, "DRS4 run") == {}
 
 
+def test_data_of_the_event_builder_want_cat_b(make_night) -> None:
+    night = make_night(runs=((3, "DATA", 1),), states=CALIBRATED)
+    result = night.luigi()
+    assert result.returncode == ExitCode.SCHEDULING_ERROR, result.stdout
+    reason = "Run 00003 is calibrated by the event builder, so only Cat-B has the pedestals"
+    assert reason in result.stderr
+    assert any(problem.startswith(reason) for problem in plan(night)["problems"])
+
+
 def test_runs_of_one_night_may_differ(make_night) -> None:
     runs = (*RUNS, (4, "DATA", 1), (5, "DATA", 1))
-    night = make_night(runs=runs, states={3: "legacy_raw", 5: "catA_calibrated"})
+    states = {3: "legacy_raw", 5: "catA_calibrated"}
+    night = make_night(runs=runs, states=states, options=NO_PEDESTALS)
     assert night.luigi("RunSummary").returncode == 0
     before = plan(night)
     assert choices(before, "input state")[4] == (
@@ -146,7 +159,7 @@ def test_a_night_that_somebody_selected_needs_no_look_and_no_r0(make_night) -> N
 
 
 def test_with_a_state_that_is_set_nothing_is_looked_at(make_night) -> None:
-    options = {"production": {"input_state": "catA_calibrated"}}
+    options = {"production": {"input_state": "catA_calibrated"}, **NO_PEDESTALS}
     night = make_night(runs=RUNS, states=CALIBRATED, options=options)
     make(night)
     assert not night.calls("first_events.py")

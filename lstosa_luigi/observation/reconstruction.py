@@ -221,16 +221,16 @@ def lacks_pedestals(night: Night, settings: Settings, run: int) -> str:
         return ""
     if not options.apply_catB_calibration:
         return (
-            f"Run {run:05d} is calibrated by the event builder, so only Cat-B has the pedestals that "
-            "its images are cleaned with. Set [lstchain] apply_catB_calibration = true and "
+            f"Run {run:05d} is calibrated by the event builder, so only Cat-B has the pedestals "
+            "that its images are cleaned with. Set [lstchain] apply_catB_calibration = true and "
             "[calibration] table_catB."
         )
     refusal = cat_b_refusal(night.layout, settings, run)
     if refusal is None:
         return ""
     return (
-        f"Run {run:05d} is calibrated by the event builder and cannot be cleaned without Cat-B, which "
-        f"could not be made: {refusal.reason}. Leave the run out: lstosa decide --date "
+        f"Run {run:05d} is calibrated by the event builder and cannot be cleaned without Cat-B, "
+        f"which could not be made: {refusal.reason}. Leave the run out: lstosa decide --date "
         f"{night.layout.date} --veto {run} --why ..."
     )
 

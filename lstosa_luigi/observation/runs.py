@@ -85,6 +85,8 @@ class Run:
         Those of them that are left out.
     reference : Reference or None
         Its reference time; None if the run summary has none.
+    preprocessing : int
+        What the event builder says that it does with showers, as bits; 0 if it does not say.
     """
 
     number: int
@@ -92,6 +94,7 @@ class Run:
     n_subruns: int
     discarded: tuple[int, ...] = ()
     reference: Reference | None = None
+    preprocessing: int = 0
 
     @property
     def subruns(self) -> tuple[int, ...]:
@@ -160,6 +163,7 @@ def read_run_summary(path: Path) -> RunSummary:
                 str(row["run_type"]).strip(),
                 int(row["n_subruns"]),
                 reference=_reference(row),
+                preprocessing=_preprocessing(row),
             )
             for row in rows
         ),
@@ -177,6 +181,13 @@ def read_run_summary(path: Path) -> RunSummary:
                 "write EDATA as its run_type to leave the run out."
             )
     return RunSummary(tuple(runs))
+
+
+def _preprocessing(row: Any) -> int:
+    try:
+        return int(row[PREPROCESSING]) if PREPROCESSING in row.colnames else 0
+    except (TypeError, ValueError):  # an empty cell
+        return 0
 
 
 def _reference(row: Any) -> Reference | None:
