@@ -112,7 +112,7 @@ def test_data_of_the_event_builder_want_cat_b(make_night) -> None:
     result = night.luigi()
     assert result.returncode == ExitCode.SCHEDULING_ERROR, result.stdout
     reason = "Run 00003 is calibrated by the event builder, so only Cat-B has the pedestals"
-    assert reason in result.stderr
+    assert reason in result.stdout
     assert any(problem.startswith(reason) for problem in plan(night)["problems"])
 
 
