@@ -99,7 +99,11 @@ def test_every_choice_has_value_reason_and_candidates(night: FakeNight) -> None:
 
 
 def test_catb_is_planned_though_the_cleaning_is_not_found(make_night) -> None:
-    night = make_night(runs=RUNS[:3], options={"lstchain": {"apply_catB_calibration": "true"}})
+    options = {
+        "lstchain": {"apply_catB_calibration": "true"},
+        "production": {"input_state": "gain_selected"},
+    }
+    night = make_night(runs=RUNS[:3], options=options)
     assert night.luigi("RunSummary").returncode == 0
     assert states(as_data(night))["CatBCalibration Run00003"] == "make"
     night.control(fail=["lstchain_find_tailcuts"])

@@ -217,7 +217,7 @@ OWN = {
 def test_programs_of_this_package_run_in_its_own_environment(command, arguments, options):
     python, program, name, *given = command(*arguments)
     assert python == sys.executable
-    assert program == str(commands.PROGRAMS)
+    assert program == str(commands.PROGRAMS / "execute.py")
     assert name == command.__name__
     assert given == options
 

@@ -376,7 +376,7 @@ def test_databases_are_named_as_in_lstosa_and_none_is_asked_by_default(monkeypat
 
 
 @pytest.mark.parametrize("section", ["lstchain", "lstchain.v0.13.0"])
-@pytest.mark.parametrize("key", [*config.NOT_YET, "MAX-TRIES", "use_ff_heuristic_gain-selection"])
+@pytest.mark.parametrize("key", [*config.NOT_YET, "MAX-TRIES", "Max_tries"])
 def test_key_that_only_lstosa_has_is_told_apart_from_a_misspelt_one(
     monkeypatch, tmp_path, section, key
 ):

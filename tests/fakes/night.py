@@ -83,7 +83,7 @@ def write_environment(root: Path, version: str = "0.12.3", package: str = "lstch
         path = root / "bin" / name
         path.write_text(f"#!{sys.executable} -IS\n{source}")
         path.chmod(0o755)
-    (root / "bin" / "python").write_text((root / "bin" / "lstchain_dl1ab").read_text())
+    (root / "bin" / "python").write_text(f"#!{sys.executable} -IS\n{source}")
     (root / "bin" / "python").chmod(0o755)
     (root / "control.json").write_text("{}")
     templates = root / "templates"
