@@ -99,11 +99,7 @@ def test_every_choice_has_value_reason_and_candidates(night: FakeNight) -> None:
 
 
 def test_catb_is_planned_though_the_cleaning_is_not_found(make_night) -> None:
-    options = {
-        "lstchain": {"apply_catB_calibration": "true"},
-        "production": {"input_state": "gain_selected"},
-    }
-    night = make_night(runs=RUNS[:3], options=options)
+    night = make_night(runs=RUNS[:3], options={"lstchain": {"apply_catB_calibration": "true"}})
     assert night.luigi("RunSummary").returncode == 0
     assert states(as_data(night))["CatBCalibration Run00003"] == "make"
     night.control(fail=["lstchain_find_tailcuts"])
@@ -113,7 +109,6 @@ def test_catb_is_planned_though_the_cleaning_is_not_found(make_night) -> None:
 
 def test_commands_are_those_that_are_executed(make_night) -> None:
     night = make_night(runs=RUNS[:3])
-    assert night.luigi("RunInputState", "--run-id", "3").returncode == 0
     assert night.luigi("RunSummary").returncode == 0
     promised = {
         item["title"]: item["command"]
@@ -139,7 +134,6 @@ def test_what_only_the_outside_can_supply_blocks_what_needs_it_and_nothing_else(
     make_night,
 ) -> None:
     night = make_night(runs=RUNS[:3])
-    assert night.luigi("RunInputState", "--run-id", "3").returncode == 0
     assert night.luigi("RunSummary").returncode == 0
     night.drive_log.unlink()
     data = as_data(night, code=ExitCode.MISSING_DATA)

@@ -161,8 +161,7 @@ def test_a_run_summary_that_is_cut_short(make_night, task: str) -> None:
 
 
 def test_cleaning_settings_that_are_cut_short_stop_their_run_from_dl1b_on(make_night) -> None:
-    options = {"production": {"input_state": "gain_selected"}}
-    night = make_night(runs=(*TINY, (4, "DATA", 1)), sources={4: "Mrk 421"}, options=options)
+    night = make_night(runs=(*TINY, (4, "DATA", 1)), sources={4: "Mrk 421"})
     config = night.base / "auxiliary/TailCuts/dl1ab_Run00003.json"
     config.parent.mkdir(parents=True)
     config.write_text("{")

@@ -30,8 +30,7 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> FakeNight:
 
 
 def test_a_discarded_last_subrun_is_neither_needed_nor_missed(make_night) -> None:
-    options = {"production": {"input_state": "gain_selected"}}
-    night = with_summary(make_night(runs=RUNS, options=options))
+    night = with_summary(make_night(runs=RUNS))
     night.control(fail=["Run00004.0002"])
     decide(night, "--discard", "4.2")
     before = plan(night)

@@ -102,7 +102,7 @@ def test_data_of_the_event_builder_need_no_calibration_at_all(make_night) -> Non
     planned = plan(night)
     assert choices(planned, "input state")[3] == (
         "catA_calibrated",
-        "the first 10 showers of run 00003 are calibrated to p.e. by the event builder",
+        "the event builder calibrated run 00003 to p.e., by the run summary",
     )
     assert choices(planned, "DRS4 run") == {}
 
@@ -124,17 +124,18 @@ def test_runs_of_one_night_may_differ(make_night) -> None:
     night = make_night(runs=runs, states=states, options=NO_PEDESTALS)
     assert night.luigi("RunSummary").returncode == 0
     before = plan(night)
-    assert choices(before, "input state")[4] == (
+    assert choices(before, "input state")[3] == (
         None,
-        "not known yet: the first events of run 00004 will tell",
+        "not known yet: the first events of run 00003 will tell",
     )
-    assert "what is to be done with the raw data of 00003, 00004, 00005, gain" in "".join(
-        before["notes"]
-    )
+    assert "what is to be done with the raw data of 00003, gain" in "".join(before["notes"])
     make(night)
     state = choices(plan(night), "input state")
     assert state[3] == ("legacy_raw", "the first 10 showers of run 00003 hold both gains")
-    assert state[4] == ("gain_selected", "the first 10 showers of run 00004 hold one gain")
+    assert state[4] == (
+        "gain_selected",
+        "the event builder selected the gain of run 00004, by the run summary",
+    )
     assert inputs(night, 4) == ["R0/20240302/LST-1.1.Run00004.0000.fits.fz"]
     with_calibration = {
         word.partition("Run")[2][:5]
@@ -148,7 +149,7 @@ def test_runs_of_one_night_may_differ(make_night) -> None:
 
 
 def test_a_night_that_somebody_selected_needs_no_look_and_no_r0(make_night) -> None:
-    night = make_night(runs=RUNS)
+    night = make_night(runs=RUNS, states=TWO_GAIN)
     (night.base / "R0").rename(night.base / "R0G")
     night.luigi("RunSummary")
     assert choices(plan(night), "input state")[3] == (

@@ -80,7 +80,6 @@ LINKS = {
 
 CALLS = {
     "lstchain_create_run_summary": 1,
-    "first_events.py": 2,
     "onsite_create_drs4_pedestal_file": 1,
     "onsite_create_calibration_file": 1,
     "lstchain_data_r0_to_dl1": 5,
@@ -302,7 +301,7 @@ def test_parts_of_a_night_can_be_asked_for_one_after_the_other(make_night) -> No
     result = night.luigi("CalibrateNight")
     assert result.returncode == 0, result.stdout
     assert "CalibrateNight 2024-03-02 (v0.12.3): complete." in result.stdout
-    assert sum(counts(night).values()) == 5
+    assert sum(counts(night).values()) == 4
 
     result = night.luigi("CloseRun", "--run-id", "3")
     assert result.returncode == 0, result.stdout

@@ -13,13 +13,9 @@ RUNS_BEFORE = ((8, "DRS4", 1), (9, "PEDCALIB", 1))
 RUNS_EARLIER = ((4, "DRS4", 1), (5, "PEDCALIB", 1))
 
 
-SELECTED = {"production": {"input_state": "gain_selected"}}
-"""So that a plan names what is made of the data before anybody looked at them."""
-
-
 def lent(make_night, runs=RUNS_BEFORE) -> tuple[FakeNight, FakeNight]:
     """Return a night with nothing but data, and the night before; both are listed."""
-    night = with_summary(make_night(runs=DATA_ONLY, options=SELECTED))
+    night = with_summary(make_night(runs=DATA_ONLY))
     return night, with_summary(night.add_night(BEFORE, runs))
 
 
@@ -55,7 +51,7 @@ def test_plan_of_a_night_that_borrows_names_the_other_night_and_is_what_is_made(
 
 
 def test_plan_says_which_night_has_to_be_listed_first(make_night) -> None:
-    night = with_summary(make_night(runs=DATA_ONLY, options=SELECTED))
+    night = with_summary(make_night(runs=DATA_ONLY))
     night.add_night(BEFORE, RUNS_BEFORE)
     planned = plan(night)
     assert "RunSummary 20240301" in titles(planned, "make")

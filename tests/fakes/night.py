@@ -156,23 +156,30 @@ class FakeNight:
 
     def write_raw_data(self) -> None:
         for run, kind, subruns in self.runs:
-            state = self.states.get(run, "gain_selected" if kind == "DATA" else "legacy_raw")
+            state = self._state(run, kind)
             for subrun in range(subruns):
                 for stream in (1, 2, 3, 4):
                     path = self.r0(run, subrun, stream)
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(fits(5, state))
-        rows = "".join(f"{run},{subruns},{kind}\n" for run, kind, subruns in self.runs)
+        rows = "".join(
+            f"{run},{subruns},{kind},{PREPROCESSING.get(self._state(run, kind), 0)}\n"
+            for run, kind, subruns in self.runs
+        )
         self.r0(1, 0).parent.mkdir(parents=True, exist_ok=True)
         (self.r0(1, 0).parent / "runs.ecsv").write_text(
             ECSV.format(
                 columns="# - {name: run_id, datatype: int64}\n"
                 "# - {name: n_subruns, datatype: int64}\n"
-                "# - {name: run_type, datatype: string}\n",
-                head="run_id,n_subruns,run_type",
+                "# - {name: run_type, datatype: string}\n"
+                "# - {name: evb_preprocessing, datatype: int64}\n",
+                head="run_id,n_subruns,run_type,evb_preprocessing",
                 rows=rows,
             )
         )
+
+    def _state(self, run: int, kind: str) -> str:
+        return self.states.get(run, "gain_selected" if kind == "DATA" else "legacy_raw")
 
     def add_night(self, date: str, runs: tuple[tuple[int, str, int], ...]) -> "FakeNight":
         """Write raw data of another night below the same base, and return that night."""
@@ -372,6 +379,9 @@ class FakeNight:
                 found.append(path)
         return found
 
+
+PREPROCESSING = {"legacy_raw": 14, "gain_selected": 15, "catA_calibrated": 111}
+"""What lstchain writes of simulated runs that were recorded so."""
 
 ECSV = """# %ECSV 1.0
 # ---
