@@ -74,6 +74,8 @@ class Copy:
         """Set keys of the configuration; an empty text takes one away."""
         file = self.root / "luigi.cfg"
         text = file.read_text()
+        if f"[{section}]\n" not in text:
+            text += f"\n[{section}]\n"
         for key, value in values.items():
             text = re.sub(rf"^{key} = .*\n", "", text, flags=re.M)
             if value:
@@ -117,7 +119,7 @@ class Copy:
     def offline(self) -> dict[str, str]:
         """Return the process environment of a tool that is started by hand."""
         folder = self.root / "xdg/astropy"
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "astropy.cfg").write_text("[utils.iers.iers]\nauto_download = False\n")
         return {**os.environ, "XDG_CONFIG_HOME": str(folder.parent)}
 

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,20 @@ CAT_B = "monitoring/PixelCalibration/Cat-B"
 PARAMETERS = "/dl1/event/telescope/parameters/LST_LSTCam"
 IMAGES = "/dl1/event/telescope/image/LST_LSTCam"
 RECONSTRUCTED = "/dl2/event/telescope/parameters/LST_LSTCam"
+
+SHOWER = 32
+"""Type of an event (ctapipe.containers.EventType, that of the trigger in R1v1)."""
+
+GAINS = """
+import json, sys
+import protozfits
+found = {}
+for path in sys.argv[1:]:
+    file = protozfits.File(path, pure_protobuf=True)
+    found.update({event.event_id: (event.event_type, event.num_channels) for event in file.Events})
+    file.close()
+json.dump(found, sys.stdout)
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,3 +96,21 @@ def simulate(night: Copy, *options: str) -> None:
     assert [item["product"] for item in before["products"]] == ["RunSummary"]
     listed = night.luigi("RunSummary")
     assert listed.returncode == 0, listed.stdout
+
+
+def look(night: Copy, run: int) -> None:
+    """Have the first events of a run looked at, where nothing else tells how it was recorded."""
+    before = plan(night)
+    (state,) = [c for c in before["choices"] if (c["name"], c["run"]) == ("input state", run)]
+    words = f"not known yet: the first events of run {run:05d} will tell"
+    assert (state["value"], state["reason"]) == (None, words)
+    assert not [item for item in before["products"] if item["product"] == "DL1A"]
+    done = night.luigi("RunInputState", "--run-id", str(run))
+    assert done.returncode == 0, done.stdout
+
+
+def gains(night: Copy, files: Iterable[Path]) -> dict[str, tuple[int, int]]:
+    """Return the type of each event of raw files, and how many gains it has."""
+    command = [str(night.environment / "bin/python"), "-c", GAINS, *map(str, files)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=night.offline())
+    return {event: tuple(found) for event, found in json.loads(done.stdout).items()}
