@@ -301,7 +301,7 @@ def test_parts_of_a_night_can_be_asked_for_one_after_the_other(make_night) -> No
     result = night.luigi("CalibrateNight")
     assert result.returncode == 0, result.stdout
     assert "CalibrateNight 2024-03-02 (v0.12.3): complete." in result.stdout
-    assert sum(counts(night).values()) == 4
+    assert sum(counts(night).values()) == 3
 
     result = night.luigi("CloseRun", "--run-id", "3")
     assert result.returncode == 0, result.stdout
