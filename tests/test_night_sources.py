@@ -29,11 +29,11 @@ def without_catalog(night: FakeNight, tracks: str = "") -> FakeNight:
     catalog_of(night).unlink(missing_ok=True)
     table = night.r0(1, 0).parent / "runs.ecsv"
     text = table.read_text().replace(COLUMN, COLUMN + "# - {name: run_start, datatype: int64}\n")
-    text = text.replace(",run_type\n", ",run_type,run_start\n")
+    text = text.replace(",run_type,", ",run_type,run_start,")
     for run, kind, subruns in night.runs:
         row = f"{run},{subruns},{kind}"
         start = (START + LEAP + 100 * (run - 1)) * 10**9
-        text = text.replace(f"\n{row}\n", f"\n{row},{start}\n")
+        text = text.replace(f"\n{row},", f"\n{row},{start},")
     table.write_text(text)
     if tracks:
         night.drive_log.with_name(f"Target_log_{night.flat}.txt").write_text(tracks)

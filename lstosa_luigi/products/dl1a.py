@@ -20,6 +20,7 @@ import luigi
 from lstosa_luigi import commands
 from lstosa_luigi.errors import InputError
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
+from lstosa_luigi.observation.filters import charge_calibration_of
 from lstosa_luigi.observation.input_state import InputState, input_root, input_state_of
 from lstosa_luigi.observation.raw_files import find_streams
 from lstosa_luigi.observation.runs import DATA, DRS4, PEDCALIB, DatedRun
@@ -244,12 +245,9 @@ class DL1A(SubrunTask, NightProduct):
         time, systematics = night.time_calibration.value, night.systematics.value
         if drs4 is None or pedcalib is None or time is None or systematics is None:
             raise InputError(f"Run {self.run_id:05d}: the night has no calibration.")
-        filters = self.settings.lstchain.filters
         return {
             "pedestal": layout.of(drs4.date).find_drs4_baseline(drs4.number),
-            "calibration": layout.of(pedcalib.date).find_charge_calibration(
-                pedcalib.number, filters
-            ),
+            "calibration": charge_calibration_of(layout, self.settings, pedcalib),
             "time_calibration": time,
             "systematics": systematics,
         }
