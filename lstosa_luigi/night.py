@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CalibrateNight", "CloseRun", "DL2Night", "NightlyClose"]
+__all__ = ["CalibrateNight", "CloseRun", "DL2Night", "Entry", "NightlyClose", "entries_of"]
 
 import contextlib
 import datetime
@@ -270,6 +270,16 @@ class NightlyClose(Entry):
         if data.get("lacking"):
             lines.append(f"  accepted as incomplete, without {_summed_up(data['lacking'])}")
         return "\n".join(lines)
+
+
+def entries_of(night: NightlyClose) -> Iterator[Entry]:
+    """Yield all that people ask for of a night; whoever works on it holds the lock of one."""
+    yield night
+    yield night.sibling(CalibrateNight)
+    yield night.sibling(DL2Night)
+    known = night.night
+    for run in () if known is None else known.data_runs:
+        yield night.sibling(CloseRun, run_id=run.number)
 
 
 def _counted(number: int, noun: str) -> str:

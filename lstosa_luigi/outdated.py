@@ -8,7 +8,7 @@ decision about one run leaves the others alone.
 
 from __future__ import annotations
 
-__all__ = ["Outdated", "find_outdated", "remove_outdated"]
+__all__ = ["Outdated", "find_outdated", "is_concerned", "remove_outdated"]
 
 import dataclasses
 from collections.abc import Iterable
@@ -71,7 +71,7 @@ def find_outdated(steps: Iterable[Step]) -> dict[str, Outdated]:
 def _reason(task: NightProduct, night: Night, step: Step, records: dict[str, Record]) -> str:
     """Say why a product has to be made again; nothing if it has not, or if nobody can tell."""
     decisions = night.related
-    if not any(_concerns(decision, task, night) for decision in decisions.all):
+    if not is_concerned(task, night):
         return ""
     try:
         job = task.job()
@@ -96,6 +96,11 @@ def _reason(task: NightProduct, night: Night, step: Step, records: dict[str, Rec
 def _began(need: object, records: dict[str, Record]) -> str:
     record = records.get(getattr(need, "task_id", ""))
     return "" if record is None else record.start
+
+
+def is_concerned(task: NightProduct, night: Night) -> bool:
+    """Whether any decision, also one that was undone, can change what a product is made of."""
+    return any(_concerns(decision, task, night) for decision in night.related.all)
 
 
 def _concerns(decision: Decision, task: NightProduct, night: Night) -> bool:

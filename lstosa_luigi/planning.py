@@ -5,11 +5,24 @@ Nothing is written or submitted here. How a plan is shown: :mod:`lstosa_luigi.cl
 
 from __future__ import annotations
 
-__all__ = ["Item", "NamedChoice", "Plan", "RunRow", "State", "make_plan"]
+__all__ = [
+    "Item",
+    "NamedChoice",
+    "Plan",
+    "RunRow",
+    "State",
+    "choice_as_data",
+    "choices_of",
+    "make_plan",
+    "notes_of",
+    "runs_of",
+]
 
 import dataclasses
+import datetime
 import enum
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from luigi.task import flatten
@@ -154,7 +167,7 @@ def make_plan(root: NightlyClose, with_commands: bool = False) -> Plan:
     runs: tuple[RunRow, ...] = ()
     choices: tuple[NamedChoice, ...] = ()
     if night is not None:
-        runs, choices = tuple(_runs(night)), tuple(_choices(night, root.settings))
+        runs, choices = tuple(runs_of(night)), tuple(choices_of(night, root.settings))
         for run in night.summary.unknown:
             problems.append(
                 f"Run {run.number:05d} is of the unknown type {run.type!r}: the night is not closed"
@@ -172,7 +185,7 @@ def make_plan(root: NightlyClose, with_commands: bool = False) -> Plan:
         items=tuple(_items(steps, missing, is_settled, with_commands)),
         missing=tuple(dict.fromkeys(missing.values())),
         problems=tuple(problems),
-        notes=tuple(_notes(root, night, choices)),
+        notes=tuple(notes_of(root, night, choices)),
     )
 
 
@@ -232,7 +245,8 @@ def _problems(steps: list[Step]) -> Iterator[str]:
 # --- runs and choices ----------------------------------------------------------------------
 
 
-def _runs(night: Night) -> Iterator[RunRow]:
+def runs_of(night: Night) -> Iterator[RunRow]:
+    """Yield the runs of a night, and what becomes of each."""
     observed = {run.number: run for run in night.observed.runs}
     for run in night.summary.runs:
         source = night.sources.get(run.number)
@@ -265,7 +279,8 @@ def _treatment(night: Night, run: Run) -> str:
     return "not used"
 
 
-def _choices(night: Night, settings: Settings) -> Iterator[NamedChoice]:
+def choices_of(night: Night, settings: Settings) -> Iterator[NamedChoice]:
+    """Yield what was chosen for a night, with the reasons."""
     yield NamedChoice("DRS4 run", None, night.drs4_run)
     yield NamedChoice("PEDCALIB run", None, night.pedcalib_run)
     yield NamedChoice("time calibration", None, night.time_calibration)
@@ -293,12 +308,28 @@ def _model(night: Night, settings: Settings, run: Run, cleaning: Choice[Any]) ->
         return Choice(None, str(error))
 
 
+def choice_as_data(choice: Choice[Any]) -> dict[str, Any]:
+    """Return a choice as JSON can hold it."""
+    return {
+        "value": _plain(choice.value),
+        "reason": choice.reason,
+        "candidates": [_plain(candidate) for candidate in choice.candidates],
+    }
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {key: _plain(part) for key, part in vars(value).items()}
+    return str(value) if isinstance(value, (Path, datetime.date)) else value
+
+
 # --- what is not known ---------------------------------------------------------------------
 
 
-def _notes(
+def notes_of(
     root: NightlyClose, night: Night | None, choices: tuple[NamedChoice, ...]
 ) -> Iterator[str]:
+    """Yield what is not known yet, and why."""
     if night is None:
         yield (
             f"{root.layout.run_summary()} is not there yet: which runs there are, and all that "

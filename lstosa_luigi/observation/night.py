@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["Night", "decisions_of", "read_night"]
+__all__ = ["Night", "decisions_of", "read_night", "sketched"]
 
+import contextlib
+import contextvars
 import dataclasses
 import datetime
 import functools
@@ -20,6 +22,22 @@ from lstosa_luigi.observation.decisions_file import parse_decisions
 from lstosa_luigi.observation.runs import DATA, DatedRun, Run, RunSummary, read_run_summary
 
 FileState = tuple[int, int] | None
+
+_is_sketch = contextvars.ContextVar("_is_sketch", default=False)
+
+
+@contextlib.contextmanager
+def sketched() -> Iterator[None]:
+    """See each run as if no subrun had been taken after the first one that is processed.
+
+    The products of its subruns are alike: whoever wants to know which there are need not look at
+    thousands of them.
+    """
+    token = _is_sketch.set(True)
+    try:
+        yield
+    finally:
+        _is_sketch.reset(token)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +68,17 @@ class Night:
     def sources(self) -> dict[int, Source]:
         """What each run was taken on, as far as the catalogue says; calibration needs none."""
         path = self.layout.run_catalog()
-        return read_run_catalog(path) if path.exists() else {}
+        state = _state(path)
+        return {} if state is None else _read_catalog(path, state)
+
+    @functools.cached_property
+    def sketch(self) -> Night:
+        """The night as :func:`sketched` shows it."""
+        runs = tuple(
+            dataclasses.replace(run, n_subruns=run.subruns[0] + 1) if run.subruns else run
+            for run in self.summary.runs
+        )
+        return dataclasses.replace(self, summary=RunSummary(runs))
 
     @property
     def data_runs(self) -> tuple[Run, ...]:
@@ -234,7 +262,8 @@ def read_night(layout: Layout, max_days_back: int = 0) -> Night | None:
     if summary is None:
         return None
     others = (_state(layout.run_catalog()), _state(layout.decisions()))
-    return _read_night(layout, max_days_back, summary, others)
+    night = _read_night(layout, max_days_back, summary, others)
+    return night.sketch if _is_sketch.get() else night
 
 
 @functools.lru_cache(maxsize=32)
@@ -285,6 +314,11 @@ def _observed(layout: Layout) -> RunSummary | None:
 @functools.lru_cache(maxsize=32)
 def _read_summary(path: Path, _state: FileState) -> RunSummary:
     return read_run_summary(path)
+
+
+@functools.lru_cache(maxsize=32)
+def _read_catalog(path: Path, _state: FileState) -> dict[int, Source]:
+    return read_run_catalog(path)
 
 
 def _state(path: Path) -> FileState:

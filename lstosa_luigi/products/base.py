@@ -135,6 +135,11 @@ class NightProduct(NightTask, SlurmTask):
         return f"{self.task_family} {self.unit}"
 
     @property
+    def job_name(self) -> str:
+        """The product as the names of its log and of its record have it."""
+        return f"{self.unit}_{self.task_family}"
+
+    @property
     def job_unit(self) -> str:
         """What the jobs of one array have in common."""
         return self.unit
@@ -159,7 +164,7 @@ class NightProduct(NightTask, SlurmTask):
         resource_class: str = "data",
     ) -> Job:
         """Return the command with everything that is the same for all products."""
-        name = f"{self.unit}_{self.task_family}"
+        name = self.job_name
         cache = self.layout.cache()  # made by the first job: who only asks for jobs writes nothing
         return Job(
             name=name,
