@@ -402,8 +402,7 @@ def _next_steps(status: NightStatus) -> Iterator[str]:
     for work in status.at_work:
         who = f" by process {work.pid} on {work.host} since {work.since}" if work.host else ""
         yield f"{work.title} is being worked on{who}: wait for it"
-    for thing in dict.fromkeys(thing.hint for thing in status.missing):
-        yield thing
+    yield from dict.fromkeys(thing.hint for thing in status.missing)
     for run in status.unknown_runs:
         yield (
             f"Say what run {run:05d} is: lstosa decide --date {status.date} --set-type {run} TYPE "
@@ -422,8 +421,10 @@ def _next_steps(status: NightStatus) -> Iterator[str]:
             "--why ..., and give the command again"
         )
     if not status.at_work:
-        production = f" --prod-id {status.prod_id}"
         telescope = f" --telescope {status.telescope}" if status.telescope != "LST1" else ""
+        is_all_there = all(product.state is State.DONE for product in status.products)
+        what = "To close it" if is_all_there or status.is_accepted else "To have it processed"
         yield (
-            f"luigi --module lstosa_luigi NightlyClose --date {status.date}{telescope}{production}"
+            f"{what}: luigi --module lstosa_luigi NightlyClose --date {status.date}{telescope} "
+            f"--prod-id {status.prod_id}"
         )
