@@ -97,7 +97,8 @@ def assemble(facts: Facts) -> NightStatus:
 def _products(one: Series, facts: Facts, before: list[list[Product]]) -> Iterator[Product]:
     """Yield a product for each subrun, or the single one."""
     series, is_settled = facts.graph.series, facts.is_closed or facts.is_accepted
-    of_same_subrun, of_all = [], []
+    of_same_subrun: list[int] = []
+    of_all: list[int] = []
     for need in one.needs:
         is_same = one.subruns and one.subruns == series[need].subruns
         (of_same_subrun if is_same and one.run == series[need].run else of_all).append(need)
@@ -240,6 +241,7 @@ def _progress(one: Series, made: list[Product], facts: Facts) -> Progress:
     live = [product.job_id for product in made if product.state in UNDER_WAY and product.job_id]
     return Progress(
         product=one.product,
+        is_of_subruns=bool(one.subruns),
         total=len(made),
         states=dict(collections.Counter(product.state for product in made)),
         files={
@@ -281,6 +283,7 @@ def _sum(parts: list[Progress]) -> Progress:
     sizes = [part.size for part in parts if part.size is not None]
     return Progress(
         product=parts[0].product,
+        is_of_subruns=parts[0].is_of_subruns,
         total=sum(part.total for part in parts),
         states=dict(states),
         files=dict(files),
@@ -422,9 +425,9 @@ def _next_steps(status: NightStatus) -> Iterator[str]:
         )
     if not status.at_work:
         telescope = f" --telescope {status.telescope}" if status.telescope != "LST1" else ""
-        is_all_there = all(product.state is State.DONE for product in status.products)
-        what = "To close it" if is_all_there or status.is_accepted else "To have it processed"
+        is_whole = all(product.state is State.DONE for product in status.products)
+        purpose = "To close it" if is_whole or status.is_accepted else "To have it processed"
         yield (
-            f"{what}: luigi --module lstosa_luigi NightlyClose --date {status.date}{telescope} "
+            f"{purpose}: luigi --module lstosa_luigi NightlyClose --date {status.date}{telescope} "
             f"--prod-id {status.prod_id}"
         )

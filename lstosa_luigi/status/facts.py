@@ -272,7 +272,8 @@ def _records(series: Iterable[Series], files: dict[str, File]) -> dict[str, Reco
     for one in series:
         directory, _, name = one.record.rpartition("/")
         entries = listed(directory)
-        there, wanted = [], []
+        there: list[int | None] = []
+        wanted: list[int | None] = []
         for member in one.members:
             (there if is_made(one, member, files) else wanted).append(member)
         if there:

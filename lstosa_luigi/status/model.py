@@ -133,6 +133,8 @@ class Progress:
     ----------
     product : str
         Kind.
+    is_of_subruns : bool
+        Whether there is one for each subrun.
     total : int
         How many are wanted, as far as is known.
     states : dict of State to int
@@ -151,6 +153,7 @@ class Progress:
     """
 
     product: str
+    is_of_subruns: bool
     total: int
     states: dict[State, int]
     files: dict[str, int]

@@ -57,7 +57,7 @@ BAR = 20
 
 def rows(status: NightStatus) -> list[tuple[str, ...]]:
     """Return the rows of lstosa's table: the calibration of the night, then each run of data."""
-    found = []
+    found: list[tuple[str, ...]] = []
     for run, others in _sequences(status):
         parent = NONE if run.type == PEDCALIB or status.pedcalib_run is None else "1"
         found.append(_row(status, run, others, len(found) + 1, parent))
@@ -144,7 +144,7 @@ def _cat_b(run: RunStatus) -> str:
 def _cpu_time(run: RunStatus, parts: Iterable[Progress]) -> str:
     """Return the CPU time of a subrun, all its products together, or of a calibration."""
     single = run.type != DATA
-    kept = [part for part in parts if single or part.total == run.n_wanted > 0]
+    kept = [part for part in parts if single or part.is_of_subruns]
     seconds = [part.cpu_seconds for part in kept if part.cpu_seconds is not None]
     if not seconds:
         return NONE

@@ -1,4 +1,4 @@
-"""Nights whose products are put into place by hand: any state, and any number of subruns, at once."""
+"""Nights whose products are put into place by hand: in any state, with any number of subruns."""
 
 import json
 import re
@@ -36,7 +36,11 @@ def use(night: FakeNight) -> NightlyClose:
 def write_summary(night: FakeNight) -> None:
     """Write the run summary, of which nothing needs to be read off raw files."""
     night.run_summary.parent.mkdir(parents=True, exist_ok=True)
-    columns = ("run_id, datatype: int64", "n_subruns, datatype: int64", "run_type, datatype: string")
+    columns = (
+        "run_id, datatype: int64",
+        "n_subruns, datatype: int64",
+        "run_type, datatype: string",
+    )
     night.run_summary.write_text(
         ECSV.format(
             columns="".join(f"# - {{name: {column}}}\n" for column in columns),
@@ -131,7 +135,9 @@ def fill(root: NightlyClose, but: str = NOTHING) -> None:
             return
 
 
-def fail(root: NightlyClose, title: str, cause: str = "exit code 1: told to fail", **fields) -> None:
+def fail(
+    root: NightlyClose, title: str, cause: str = "exit code 1: told to fail", **fields
+) -> None:
     """Write the record of an attempt that failed."""
     put_record(find(root, title), **{"state": "failed", "exit_code": 1, "cause": cause, **fields})
 
