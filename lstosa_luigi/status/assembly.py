@@ -22,12 +22,12 @@ from lstosa_luigi.status.model import (
     Product,
     Progress,
     RunStatus,
-    Standing,
     State,
     Subrun,
     worst,
 )
 from lstosa_luigi.status.series import Series
+from lstosa_luigi.status.verdict import UNDER_WAY, missing_of, next_steps, standing_of
 
 
 def read_status(
@@ -60,9 +60,9 @@ def assemble(facts: Facts) -> NightStatus:
     progress = [
         _progress(one, made, facts) for one, made in zip(facts.graph.series, products, strict=True)
     ]
-    missing = tuple(_missing(facts, products))
+    missing = tuple(missing_of(facts, products))
     every = tuple(product for made in products for product in made)
-    standing = _standing(facts, every, missing)
+    standing = standing_of(facts, every, missing)
     runs = tuple(_runs(facts, products, progress, missing))
     status = NightStatus(
         date=str(facts.root.date),
@@ -88,7 +88,7 @@ def assemble(facts: Facts) -> NightStatus:
         at_work=facts.at_work,
         next_steps=(),
     )
-    return dataclasses.replace(status, next_steps=tuple(_next_steps(status)))
+    return dataclasses.replace(status, next_steps=tuple(next_steps(status)))
 
 
 # --- products ------------------------------------------------------------------------------
@@ -258,9 +258,6 @@ def _progress(one: Series, made: list[Product], facts: Facts) -> Progress:
     )
 
 
-UNDER_WAY = (State.RUNNING, State.QUEUED)
-
-
 def _median(values: Iterable[float]) -> float | None:
     known = list(values)
     return statistics.median(known) if known else None
@@ -362,72 +359,3 @@ def _subruns(row: RunRow, state: State, made: list[Product]) -> Iterator[Subrun]
             yield Subrun(number, State.DISCARDED)
         else:
             yield Subrun(number, worst(states[number]) or state)
-
-
-# --- the night as a whole ------------------------------------------------------------------
-
-
-def _missing(facts: Facts, products: list[list[Product]]) -> Iterator[Missing]:
-    """Yield what lacks, unless all that needs it is there already."""
-    if facts.is_closed or facts.is_accepted:
-        return
-    named: set[int] = set()
-    wanted: set[int] = set()
-    for one, made in zip(facts.graph.series, products, strict=True):
-        named.update(one.lacks)
-        if any(product.state is not State.DONE for product in made):
-            wanted.update(one.lacks)
-    for place, thing in enumerate(facts.graph.missing):
-        if place in wanted or place not in named:
-            yield thing
-
-
-def _standing(
-    facts: Facts, products: tuple[Product, ...], missing: tuple[Missing, ...]
-) -> Standing:
-    if facts.is_closed:
-        return Standing.CLOSED
-    states = {product.state for product in products}
-    is_going_on = bool(facts.at_work) or not states.isdisjoint(UNDER_WAY)
-    if facts.is_accepted:  # what failed is done without
-        return Standing.GOING_ON if is_going_on else Standing.WAITING
-    if State.FAILED in states or facts.graph.problems:
-        return Standing.FAILED
-    if missing or facts.unknown_runs or not is_going_on:
-        return Standing.WAITING
-    return Standing.GOING_ON
-
-
-def _next_steps(status: NightStatus) -> Iterator[str]:
-    """Say what a person has to do; nothing of a closed night."""
-    if status.is_closed:
-        return
-    for work in status.at_work:
-        who = f" by process {work.pid} on {work.host} since {work.since}" if work.host else ""
-        yield f"{work.title} is being worked on{who}: wait for it"
-    yield from dict.fromkeys(thing.hint for thing in status.missing)
-    for run in status.unknown_runs:
-        yield (
-            f"Say what run {run:05d} is: lstosa decide --date {status.date} --set-type {run} TYPE "
-            "--why ..."
-        )
-    failed = status.in_state(State.FAILED)
-    if failed or status.problems:
-        yield "Remove the cause of what failed, then give the command again"
-    units = sorted({p.unit.removeprefix("Run") for p in failed if p.subrun is not None})
-    runs = sorted({p.run for p in failed if p.run is not None and p.subrun is None})
-    what = units[:1] or [f"{run:05d}" for run in runs[:1]]
-    if what and not status.is_accepted:
-        more = " (and so on)" if len(units) + len(runs) > 1 else ""
-        yield (
-            f"Or leave it out: lstosa decide --date {status.date} --discard {what[0]}{more} "
-            "--why ..., and give the command again"
-        )
-    if not status.at_work:
-        telescope = f" --telescope {status.telescope}" if status.telescope != "LST1" else ""
-        is_whole = all(product.state is State.DONE for product in status.products)
-        purpose = "To close it" if is_whole or status.is_accepted else "To have it processed"
-        yield (
-            f"{purpose}: luigi --module lstosa_luigi NightlyClose --date {status.date}{telescope} "
-            f"--prod-id {status.prod_id}"
-        )

@@ -176,8 +176,9 @@ def text(
     """
     if only_failed:
         failed = [p for p in status.in_state(State.FAILED) if run in (None, p.run)]
-        return "\n".join(_failures(failed)) or "Nothing failed."
-    parts = _run_parts(status, run) if run is not None else _parts(status)
+        parts = iter([_failures(failed) or ["Nothing failed."]])
+    else:
+        parts = _parts(status) if run is None else _run_parts(status, run)
     page = "\n\n".join("\n".join(part) for part in parts if part)
     return page if with_colours else _ANSI.sub("", page)
 
@@ -203,10 +204,10 @@ def _parts(status: NightStatus) -> Iterator[list[str]]:
 STANDINGS = {"CLOSED": "32", "GOING_ON": "36", "WAITING": "33", "FAILED": "31"}
 
 
-def _run_parts(status: NightStatus, number: int | None) -> Iterator[list[str]]:
+def _run_parts(status: NightStatus, number: int) -> Iterator[list[str]]:
     yield [f"Run {number:05d} of {status.date}, {status.prod_id}, at {status.asked}"]
     yield _table([row for row in rows(status) if row[HEAD.index("Run")] == f"{number:05d}"])
-    run = None if number is None else status.of_run(number)
+    run = status.of_run(number)
     if run is None:
         return
     left_out = [f"{s.number:04d}" for s in run.subruns if s.state is State.DISCARDED]
