@@ -19,6 +19,7 @@ REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
 from lstosa_luigi.status.facts import Queue, gather, is_made  # noqa: E402
+from lstosa_luigi.status.model import Standing  # noqa: E402
 from lstosa_luigi.status.series import Series, find_graph  # noqa: E402
 from tests.fakes import made  # noqa: E402
 from tests.fakes.night import FakeNight, fits  # noqa: E402
@@ -99,12 +100,14 @@ def show(night: GeneratedNight, *words: str) -> tuple[float, float]:
     """Return wall and CPU time in seconds of one look at a night by a new process."""
     lstosa = str(Path(sys.executable).with_name("lstosa"))
     before, began = cpu_of_children(), time.monotonic()
-    subprocess.run(
+    done = subprocess.run(
         [lstosa, "status", "--date", night.date, *words],
         env={**night.variables(), "PYTHONPATH": os.environ.get("PYTHONPATH", "")},
         stdout=subprocess.DEVNULL,
-        check=False,  # it ends with how the night stands
+        check=False,
     )
+    if done.returncode != Standing.FAILED:
+        sys.exit(f"lstosa status ended with {done.returncode}")
     return time.monotonic() - began, cpu_of_children() - before
 
 

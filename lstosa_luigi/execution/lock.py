@@ -88,10 +88,12 @@ def holder_of(path: Path) -> dict[str, Any] | None:
         with path.open(encoding="utf-8") as file:
             if _lock(file, fcntl.LOCK_SH):
                 return None
-            said = json.loads(file.read())
-    except FileNotFoundError:
+            text = file.read()
+    except OSError:  # it is not there, or cannot be looked at: nothing is claimed
         return None
-    except (OSError, ValueError):
+    try:
+        said = json.loads(text)
+    except ValueError:
         return {}
     return said if isinstance(said, dict) else {}
 

@@ -1,6 +1,9 @@
 """How products, runs and the night stand, as what is found on disk and in the queue says."""
 
+import collections
 import dataclasses
+import json
+import os
 import re
 import socket
 
@@ -10,6 +13,8 @@ from lstosa_luigi.execution import files, lock
 from lstosa_luigi.execution.slurm import journal
 from lstosa_luigi.execution.slurm.manifest import Manifest, write_manifest
 from lstosa_luigi.execution.slurm.parse import ElementId, QueueRow
+from lstosa_luigi.status import facts
+from lstosa_luigi.status.data import SCHEMA, as_data
 from lstosa_luigi.status.facts import Queue
 from lstosa_luigi.status.model import Standing, State, worst
 from tests.fakes import made
@@ -227,6 +232,30 @@ def test_slurm_that_does_not_answer_is_said_and_hides_nothing(shown) -> None:
     assert night.states()["DL1A Run00003.0001"] == "ready"
 
 
+def test_slurm_is_asked_once_within_its_poll_interval_however_often_somebody_looks(
+    shown, monkeypatch
+) -> None:
+    night = shown(
+        options={
+            "execution": {"backend": "slurm"},
+            "slurm": {"partition": "short", "poll_interval": "30"},
+        }
+    )
+    calls: list[float] = []
+    now = [100.0]
+
+    class Cluster:
+        def queue(self) -> list[QueueRow]:
+            calls.append(now[0])
+            return []
+
+    monkeypatch.setattr(facts, "Slurm", Cluster)
+    queue = Queue(clock=lambda: now[0])
+    for now[0] in (100.0, 105.0, 129.0, 131.0, 140.0):
+        night.status(queue=queue)
+    assert calls == [100.0, 131.0]
+
+
 # --- runs and the night --------------------------------------------------------------------
 
 
@@ -389,14 +418,36 @@ def test_of_several_states_the_one_that_needs_a_person_most_counts() -> None:
     assert worst([]) is None
 
 
+def test_each_directory_is_listed_once_and_nothing_is_written(shown, monkeypatch) -> None:
+    night = shown()
+    made.fill(night.root, but="DL1A Run00004.0001")
+    before = {path: path.lstat().st_mtime_ns for path in night.night.everything()}
+    listed, scandir = collections.Counter(), os.scandir
+
+    def counted(directory="."):
+        listed[str(directory)] += 1
+        return scandir(directory)
+
+    monkeypatch.setattr(os, "scandir", counted)
+    night.status()
+    monkeypatch.undo()
+    layout = made.use(night.night).layout
+    for directory in (
+        layout.analysis(),
+        layout.muons_dir(),
+        layout.dl1b_dir("tailcut84"),
+        layout.datacheck_dir("tailcut84"),
+        layout.record("").parent,
+        layout.tailcuts_config(3).parent,
+    ):
+        assert listed[str(directory)] == 1, directory
+    assert {path: path.lstat().st_mtime_ns for path in night.night.everything()} == before
+
+
 # --- JSON ----------------------------------------------------------------------------------
 
 
 def test_json_is_as_its_schema_says_in_any_state(shown) -> None:
-    import json
-
-    from lstosa_luigi.status.data import SCHEMA, as_data
-
     schema = json.loads(SCHEMA.read_text())
     night = shown(with_summary=False)
     check(night.json(), schema)
