@@ -21,10 +21,22 @@ from lstosa_luigi.execution.lock import RootLock
 from lstosa_luigi.execution.task import SlurmTask
 from lstosa_luigi.graph import walk
 from lstosa_luigi.observation.night import decisions_of
+from lstosa_luigi.observation.reconstruction import (
+    cleaning_of,
+    fallbacks_of,
+    superseded_places,
+)
 from lstosa_luigi.observation.runs import DATA
-from lstosa_luigi.outdated import find_outdated, remove_outdated
+from lstosa_luigi.outdated import find_outdated, find_unneeded, is_found_anew, remove_outdated
 from lstosa_luigi.products.base import External, RunTask
-from lstosa_luigi.products.dl1a import calibration_of, drs4_pedestal_of
+from lstosa_luigi.products.catalog import MergedRunSummary, RunCatalog, can_be_made
+from lstosa_luigi.products.dl1a import (
+    calibration_of,
+    copies_of,
+    drs4_pedestal_of,
+    is_calibrated,
+    undetermined,
+)
 from lstosa_luigi.products.muons import MergedMuons
 from lstosa_luigi.stages import (
     NightDatacheck,
@@ -32,6 +44,7 @@ from lstosa_luigi.stages import (
     RunProducts,
     SourceIndex,
     Stage,
+    early_catb,
     early_models,
 )
 
@@ -48,27 +61,55 @@ class Entry(Stage):
 
     def tidy(self) -> None:
         """Remove the scratch folders of commands that were killed, and what is outdated."""
-        for place in (self.layout.scratch(), *self.layout.written_aside()):
+        scratch = (self.layout.scratch(), self.layout.r0g_scratch())
+        for place in (*scratch, *self.layout.written_aside()):
             files.sweep(place)
         with contextlib.suppress(LstosaError):  # said when it is planned
             self._renew()
+            self._renew_links()
 
     def is_to_be_renewed(self) -> bool:
-        """Whether what was made before the operators decided otherwise is made again."""
+        """Whether what was made before something else was decided, or found, is made again."""
         return True
 
     def _renew(self) -> None:
         night = self.night
-        if night is None or not night.related.all or not self.is_to_be_renewed():
+        if night is None or not self.is_to_be_renewed():
+            return
+        if not night.related.all and not is_found_anew(self.layout):
             return
         removed = remove_outdated([self])
         if removed:
             what = "was" if removed == 1 else "were"
             print(
                 f"{_counted(removed, 'product')} {what} made before the operators decided "
-                "otherwise, and will be made again.",
+                "otherwise, or a run was cleaned anew, and will be made again.",
                 file=sys.stderr,
             )
+
+    def _renew_links(self) -> None:
+        """Lead the links of runs that lie in several directories to what counts."""
+        night = self.night
+        if night is None:
+            return
+        layout, settings = self.layout, self.settings
+        for number, places in superseded_places(night, settings).items():
+            found = cleaning_of(layout, settings, number).value
+            run = night.summary.run(number)
+            if found is None:
+                continue
+            for at, target in layout.cleaned_links(
+                number, range(run.n_subruns), found.dl1_prod
+            ).items():
+                if target.exists():
+                    files.link(at, target)
+                elif at.is_symlink():  # it leads to what does not count
+                    at.unlink()
+            for place in places:
+                for subrun in range(run.n_subruns):
+                    link = layout.dl1b_link(number, subrun, place)
+                    if "/" not in place and link.is_symlink():
+                        link.unlink()
 
     @property
     def title(self) -> str:
@@ -96,6 +137,12 @@ class CloseRun(Entry, RunTask):
         """The run in an operator's words."""
         return f"CloseRun {self.unit} of {self.date} ({self.prod_id})"
 
+    def first(self) -> Iterator[Any]:
+        """Need to know how the run was recorded, which says what its products are made of."""
+        number = self.run_id
+        if any(run.number == number for run in self.known_night().data_runs):
+            yield from undetermined(self, [number])
+
     def parts(self) -> Iterator[Any]:
         """Yield the muon rings, what follows the cleaning, and what need not wait for it."""
         run = self.known_night().summary.run(self.run_id)
@@ -107,8 +154,16 @@ class CloseRun(Entry, RunTask):
                 f"Run {run.number:05d} is vetoed ({veto.source}). To have it processed: "
                 f"lstosa decide --date {self.date} --undo {veto.number} --why ..."
             )
+        elsewhere = self.known_night().elsewhere.get(run.number)
+        if elsewhere is not None:
+            raise InputError(
+                f"Run {run.number:05d} has no raw data in the night of {self.date}: it is "
+                f"processed in that of {elsewhere}, which lists it too and has them."
+            )
+        yield from source_table(self)
         yield self.sibling(MergedMuons, run_id=run.number)
         yield self.sibling(RunProducts, run_id=run.number)
+        yield from early_catb(self, run.number)
         yield from early_models(self, run.number)
 
     def owns(self, need: SlurmTask) -> bool:
@@ -120,9 +175,11 @@ class DL2Night(Entry):
     """All DATA runs of the night up to DL2."""
 
     def parts(self) -> Iterator[Any]:
-        """Yield DL2 of all runs, and the random forests, which need not wait for the cleaning."""
+        """Yield DL2 of all runs, and what need not wait for the cleaning: Cat-B, random forests."""
+        yield from source_table(self)
         for run in self.known_night().data_runs:
             yield self.sibling(RunEvents, run_id=run.number)
+            yield from early_catb(self, run.number)
             yield from early_models(self, run.number, response=False)
 
 
@@ -136,8 +193,33 @@ class NightlyClose(Entry):
         return luigi.LocalTarget(str(self.layout.night_finished()))
 
     def complete(self) -> bool:
-        """Whether the flag is there, and the operators have not decided otherwise since."""
-        return bool(self.output().exists()) and self._flag().get("decisions", []) == self._decided()
+        """Whether the flag is there, and nothing else was decided, or found for a run, since."""
+        if not self.output().exists():
+            return False
+        flag = self._flag()
+        return flag.get("decisions", []) == self._decided() and not self._cleaned_anew(flag)
+
+    def _cleaning(self, run: int) -> str:
+        """How a run is cleaned, as the flag has it; empty if it is not known."""
+        try:
+            found = cleaning_of(self.layout, self.settings, run).value
+        except (LstosaError, OSError):
+            found = None
+        if found is None:
+            return ""
+        return f"{found.dl1_prod} ({found.fallback})" if found.fallback else found.dl1_prod
+
+    def _cleaned_anew(self, flag: dict[str, Any]) -> list[str]:
+        """Return which runs are cleaned otherwise by now than when the night was closed."""
+        if self.settings.lstchain.apply_standard_dl1b_config:
+            return []  # nothing is found, so nothing can be found anew
+        then: dict[str, str] = flag.get("cleaning", {})
+        now = {run: self._cleaning(int(run)) for run in then}
+        return [
+            f"run {int(run):05d} is cleaned as {now[run]} by now, not as {then[run]}"
+            for run in then
+            if now[run] and now[run] != then[run]
+        ]
 
     def _flag(self) -> dict[str, Any]:
         """What the flag says; nothing if it is not ours."""
@@ -175,26 +257,32 @@ class NightlyClose(Entry):
 
     def lacking(self) -> list[str]:
         """Return what is wanted but not there, or outdated, in words."""
-        steps = list(walk(self.wanted()))
+        wanted = list(self.wanted())
+        steps = list(walk(wanted))
         outdated = find_outdated(steps)
+        unneeded = find_unneeded(steps, outdated, wanted)
         return [
             str(getattr(step.task, "title", step.task.task_family))
             for step in steps
             if isinstance(step.task, (SlurmTask, External))
+            and step.task.task_id not in unneeded
             and (step.task.task_id in outdated or not step.task.complete())
         ]
 
     def parts(self) -> Iterator[Any]:
         """Yield the calibration, each run, and what is made of several runs together."""
         yield from calibration_of(self)
+        yield from source_table(self)
+        yield from copies_of(self)
         night = self.known_night()
         for run in night.data_runs:
             yield self.sibling(CloseRun, run_id=run.number)
         # a DRS4 run is worth its baseline even if no data need it
         drs4 = night.drs4_run.value
-        if drs4 is not None and drs4.date == self.date:
+        if is_calibrated(self) and drs4 is not None and drs4.date == self.date:
             yield drs4_pedestal_of(self, drs4)
         yield self.sibling(NightDatacheck)
+        yield self.sibling(MergedRunSummary)
         known = [night.sources[r.number] for r in night.data_runs if r.number in night.sources]
         for source in dict.fromkeys(source.name for source in known):
             yield self.sibling(SourceIndex, source=source)
@@ -222,6 +310,7 @@ class NightlyClose(Entry):
                 "write EDATA to leave the run out; or say what it is with: lstosa decide --date "
                 f"{self.date} --set-type {unknown[0].number} TYPE --why ..."
             )
+        self._renew_links()
         self._link_longterm()
         self._close()
 
@@ -246,6 +335,8 @@ class NightlyClose(Entry):
             "subruns": sum(len(run.subruns) for run in night.data_runs),
             "decisions": self._decided(),
             "left_out": list(night.left_out),
+            "cleaning": {str(r.number): self._cleaning(r.number) for r in night.data_runs},
+            "fallbacks": fallbacks_of(night, self.settings),
             "lacking": self.lacking() if self.is_accepted() else [],
         }
         files.write_whole(self.layout.night_finished(), json.dumps(flag, indent=1) + "\n")
@@ -255,6 +346,9 @@ class NightlyClose(Entry):
         name, flag, data = f"Night {self.date} ({self.prod_id})", self.output().path, self._flag()
         if not self.output().exists():
             return f"{name} is not closed."
+        anew = self._cleaned_anew(data)
+        if anew:
+            return f"{name} is not closed since {data.get('closed')}: {'; '.join(anew)}."
         if not self.complete():
             return (
                 f"{name} is not closed: the operators decided otherwise since it was closed on "
@@ -266,10 +360,17 @@ class NightlyClose(Entry):
             f"{name} is closed since {data['closed']}: "
             f"{_counted(data['runs'], 'run')}, {_counted(data['subruns'], 'subrun')}. {flag}",
             *(f"  left out: {line}" for line in data.get("left_out", [])),
+            *(f"  fallback: {line}" for line in data.get("fallbacks", [])),
         ]
         if data.get("lacking"):
             lines.append(f"  accepted as incomplete, without {_summed_up(data['lacking'])}")
         return "\n".join(lines)
+
+
+def source_table(task: Entry) -> Iterator[Any]:
+    """Yield the run catalogue if it can be made: sooner than DL2, which asks for it again."""
+    if can_be_made(task) and task.known_night().data_runs:
+        yield task.sibling(RunCatalog)
 
 
 def entries_of(night: NightlyClose) -> Iterator[Entry]:

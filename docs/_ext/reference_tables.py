@@ -42,12 +42,18 @@ MEANINGS = {
     "charge_calibration": "command that makes the charge calibration (Cat-A)",
     "catB_calibration": "command that calibrates a run with its own interleaved events",
     "r0_to_dl1": "command that makes DL1a, muons and interleaved files",
+    "r0_to_r0g": "command that selects the gain",
+    "lst_dvr": "command that selects the gain of nights before 2023-12-05; a path, as it is not "
+    "part of lstchain",
+    "use_ff_heuristic_gain_selection": "find flat-field events also by their charge when selecting "
+    "the gain",
     "tailcuts_finder": "command that finds the cleaning settings of a run",
     "dl1ab": "command that makes DL1b",
     "check_dl1": "command that makes the datachecks of subruns and runs",
     "merge_dl1": "command that merges DL1b of a run",
     "merge_muons": "command that merges the muon rings of a run",
     "longterm_check": "command that makes the night-wise datacheck",
+    "merge_run_summaries": "command that puts the runs of nights together, with the pointing",
     "cherenkov_transparency": "command that adds the intensity spectrum to it",
     "mc_trainpipe": "command that trains random forests",
     "dl1_to_dl2": "command that makes DL2",
@@ -57,6 +63,9 @@ MEANINGS = {
     "use_ff_heuristic_id": "find flat-field events by their charge when making Cat-A",
     "store_image_dl1ab": "keep the images in DL1b; without them there is no datacheck",
     "apply_catB_calibration": "make Cat-B calibrations and apply them in DL1b",
+    "use_lstcam_env_for_CatA_calib": "make DRS4 baseline and charge calibration in the other "
+    "environment",
+    "use_lstcam_env_for_CatB_calib": "make Cat-B calibrations in the other environment",
     "apply_standard_dl1b_config": "clean all runs with dl1b_config; do not find tailcuts",
     "merge_dl1_datacheck": "make the datachecks of runs and of the night",
     "create_longterm_symlink": "link to the night-wise datacheck outside of its production",

@@ -7,6 +7,7 @@ __all__ = ["configure", "run"]
 import argparse
 import dataclasses
 import datetime
+import enum
 import json
 import shlex
 from collections.abc import Iterator, Sequence
@@ -176,4 +177,6 @@ def _word(value: Any) -> str:
         return "-"
     if isinstance(value, Cleaning):
         return value.dl1_prod
+    if isinstance(value, enum.Enum):
+        return str(value.value)
     return value.name if isinstance(value, Path) else str(value)

@@ -13,6 +13,7 @@ from lstosa_luigi.cli.night import reject
 from lstosa_luigi.errors import ExitCode, InputError
 from lstosa_luigi.execution.console import human_size
 from lstosa_luigi.night import NightlyClose
+from lstosa_luigi.observation.reconstruction import superseded_places
 from lstosa_luigi.products.base import NightParameter
 from lstosa_luigi.status.assembly import read_status
 from lstosa_luigi.status.model import NightStatus, Product, State
@@ -31,7 +32,8 @@ def run(options: argparse.Namespace, rest: Sequence[str]) -> int:
     """Print a table of products and the files that a person looks at."""
     reject(rest)
     date: datetime.date = NightParameter().parse(options.date)
-    status = read_status(NightlyClose(date=date, prod_id=options.prod_id), volumes=True)
+    root = NightlyClose(date=date, prod_id=options.prod_id)
+    status = read_status(root, volumes=True)
     if status.problems:
         raise InputError(status.problems[0])
     there: dict[str, list[Product]] = {}
@@ -40,7 +42,7 @@ def run(options: argparse.Namespace, rest: Sequence[str]) -> int:
     rows = [("product", "there", "size", "for example")]
     for part in status.progress:
         found = there.get(part.product, [])
-        example = _short(found[0].files[-1]) if found else ""
+        example = next((_short(p.files[-1]) for p in found if not p.refusal), "")
         size = human_size(sum(product.size or 0 for product in found))
         rows.append((part.product, f"{len(found)}/{part.total}", size, example))
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
@@ -50,6 +52,7 @@ def run(options: argparse.Namespace, rest: Sequence[str]) -> int:
         file
         for products in there.values()
         for product in products
+        if not product.refusal  # what was refused is not there
         for file in product.files
         if Path(file).suffix in FOR_PEOPLE
     ]
@@ -57,6 +60,10 @@ def run(options: argparse.Namespace, rest: Sequence[str]) -> int:
         print("\nto look at:")
         for file in looked_at:
             print(f"  {_short(file)}")
+    night = root.night
+    superseded = {} if night is None else superseded_places(night, root.settings)
+    for run_id, places in superseded.items():
+        print(f"\nrun {run_id:05d}: what there is of it in {', '.join(places)} does not count")
     print(f"\n{status.conclusion}")
     return ExitCode.OK if status.is_closed else ExitCode.NOT_RUN
 

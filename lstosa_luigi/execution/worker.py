@@ -303,7 +303,7 @@ class JobWorker(luigi.worker.Worker):
 
     def _ask_what_others_do(self) -> bool:
         """Whether others make something of ours; what they failed is taken over."""
-        if self._mine(RUNNING) or self._mine(BATCH_RUNNING):
+        if self._is_ours_at_work():
             return True
         if self._is_forgotten():
             self.console.say("luigid has forgotten the night: it is told again.")
@@ -319,6 +319,16 @@ class JobWorker(luigi.worker.Worker):
         # what others finished between two questions is found out by asking for work once more
         return self._notice_what_others_finished() or self._learn_from_others() or bool(again)
 
+    def _is_ours_at_work(self) -> bool:
+        """Whether luigid knows of something of ours that is being made, by this worker or another.
+
+        Asked first is for the batches, which are few; their members are thousands.
+        """
+        running = self._scheduler.task_list(RUNNING, "", limit=False)
+        if any(self._id == task["worker_running"] for task in running.values()):
+            return True
+        return bool(self._mine(RUNNING) or self._mine(BATCH_RUNNING))
+
     def _is_forgotten(self) -> bool:
         """Whether luigid lost its state: it knows of none of the root tasks any more."""
         roots = {root.task_id for root in self._roots if not is_there(root)}
@@ -331,7 +341,9 @@ class JobWorker(luigi.worker.Worker):
 
     def _mine(self, status: str) -> dict[str, luigi.Task]:
         """Return tasks of this worker that luigid has in a state, whoever works on them."""
-        ids = self._scheduled_tasks.keys() & self._scheduler.task_list(status, "").keys()
+        # without limit: what luigid is set to show to people is none of our business
+        known = self._scheduler.task_list(status, "", limit=False)
+        ids = self._scheduled_tasks.keys() & known.keys()
         tasks = {task_id: self._scheduled_tasks[task_id] for task_id in ids}
         return {task_id: task for task_id, task in tasks.items() if not _is_merged(task)}
 

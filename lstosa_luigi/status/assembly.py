@@ -27,7 +27,7 @@ from lstosa_luigi.status.model import (
     worst,
 )
 from lstosa_luigi.status.series import Series
-from lstosa_luigi.status.verdict import UNDER_WAY, missing_of, next_steps, standing_of
+from lstosa_luigi.status.verdict import UNDER_WAY, find_needed, next_steps, standing_of
 
 
 def read_status(
@@ -57,13 +57,17 @@ def assemble(facts: Facts) -> NightStatus:
     products: list[list[Product]] = []
     for one in facts.graph.series:
         products.append(list(_products(one, facts, products)))
+    products, missing = find_needed(facts.graph, products)
+    if facts.is_closed or facts.is_accepted:
+        missing = ()
     progress = [
-        _progress(one, made, facts) for one, made in zip(facts.graph.series, products, strict=True)
+        (one.run, _progress(one, made, facts))
+        for one, made in zip(facts.graph.series, products, strict=True)
+        if made
     ]
-    missing = tuple(missing_of(facts, products))
     every = tuple(product for made in products for product in made)
     standing = standing_of(facts, every, missing)
-    runs = tuple(_runs(facts, products, progress, missing))
+    runs = tuple(_runs(facts, every, progress, missing))
     status = NightStatus(
         date=str(facts.root.date),
         telescope=str(facts.root.telescope),
@@ -78,11 +82,12 @@ def assemble(facts: Facts) -> NightStatus:
         pedcalib_run=None if facts.pedcalib_run is None else facts.pedcalib_run.number,
         runs=runs,
         products=every,
-        progress=_summed(progress),
+        progress=_summed(part for _, part in progress),
         choices=facts.choices,
         decisions=facts.decisions,
         missing=missing,
-        problems=tuple(text for _, text in facts.graph.problems),
+        problems=tuple(text for _, text in facts.problems),
+        fallbacks=facts.fallbacks,
         notes=facts.notes,
         unknown_runs=facts.unknown_runs,
         at_work=facts.at_work,
@@ -100,8 +105,7 @@ def _products(one: Series, facts: Facts, before: list[list[Product]]) -> Iterato
     of_same_subrun: list[int] = []
     of_all: list[int] = []
     for need in one.needs:
-        is_same = one.subruns and one.subruns == series[need].subruns
-        (of_same_subrun if is_same and one.run == series[need].run else of_all).append(need)
+        (of_same_subrun if one.is_by_subrun(series[need]) else of_all).append(need)
     lacking = [p for need in of_all for p in before[need] if p.state is not State.DONE]
     external = facts.graph.missing[one.lacks[0]].name if one.lacks else ""
     for place, subrun in enumerate(one.members):
@@ -113,8 +117,8 @@ def _products(one: Series, facts: Facts, before: list[list[Product]]) -> Iterato
         again = next((need.title for need in needs if need.is_outdated), "")
         title = one.of(one.title, subrun)
         reason = facts.outdated.get(title, "") or (again and f"{again} is made again")
-        there = [facts.files.get(one.of(path, subrun)) for _, path in one.files]
-        found = [file for file in there if file is not None]
+        paths = tuple(path for _, path in one.files_of(subrun))
+        found = [facts.files[path] for path in paths if path in facts.files]
         is_there = is_made(one, subrun, facts.files)
         product = Product(
             product=one.product,
@@ -123,7 +127,8 @@ def _products(one: Series, facts: Facts, before: list[list[Product]]) -> Iterato
             run=one.run,
             subrun=subrun,
             state=State.DONE,
-            files=tuple(one.of(path, subrun) for _, path in one.files),
+            files=paths,
+            refusal=one.refusal,
             size=sum(file.size for file in found) if facts.has_volumes else None,
             made=_time(max((file.written for file in found), default=0.0)) if is_there else "",
         )
@@ -239,15 +244,16 @@ def _progress(one: Series, made: list[Product], facts: Facts) -> Progress:
     done = [record for record in records if record is not None and record.state == "done"]
     last = max(done, key=lambda record: record.end, default=None)
     live = [product.job_id for product in made if product.state in UNDER_WAY and product.job_id]
+    files = collections.Counter({key: 0 for key, _ in one.files})
+    for product in made:
+        files.update(key for key, path in one.files_of(product.subrun) if path in facts.files)
     return Progress(
         product=one.product,
         is_of_subruns=bool(one.subruns),
         total=len(made),
         states=dict(collections.Counter(product.state for product in made)),
-        files={
-            key: sum(one.of(path, product.subrun) in facts.files for product in made)
-            for key, path in one.files
-        },
+        files=dict(files),
+        refused=sum(bool(product.refusal) for product in made),
         size=sum(product.size or 0 for product in made) if facts.has_volumes else None,
         seconds=_median(record.seconds for record in done),
         cpu_seconds=_median(record.cpu_seconds for record in done),
@@ -284,6 +290,7 @@ def _sum(parts: list[Progress]) -> Progress:
         total=sum(part.total for part in parts),
         states=dict(states),
         files=dict(files),
+        refused=sum(part.refused for part in parts),
         size=sum(sizes) if sizes else None,
         seconds=_median(part.seconds for part in parts if part.seconds is not None),
         cpu_seconds=_median(part.cpu_seconds for part in parts if part.cpu_seconds is not None),
@@ -297,16 +304,17 @@ def _sum(parts: list[Progress]) -> Progress:
 
 def _runs(
     facts: Facts,
-    products: list[list[Product]],
-    progress: list[Progress],
+    products: tuple[Product, ...],
+    progress: list[tuple[int | None, Progress]],
     missing: tuple[Missing, ...],
 ) -> Iterator[RunStatus]:
     made: dict[int | None, list[Product]] = collections.defaultdict(list)
     parts: dict[int | None, list[Progress]] = collections.defaultdict(list)
-    for one, some, part in zip(facts.graph.series, products, progress, strict=True):
-        made[one.run] += some
-        parts[one.run].append(part)
-    troubled = {run for run, _ in facts.graph.problems}
+    for product in products:
+        made[product.run].append(product)
+    for run, part in progress:
+        parts[run].append(part)
+    troubled = {run for run, _ in facts.problems}
     lacking = {thing.run for thing in missing}
     for row in [*facts.runs, *_borrowed(facts)]:
         mine, vetoed = made[row.run], row.treatment.startswith("vetoed")

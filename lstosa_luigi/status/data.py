@@ -43,6 +43,7 @@ def as_data(status: NightStatus) -> dict[str, Any]:
         "missing": [vars(thing) for thing in status.missing],
         "problems": list(status.problems),
         "notes": list(status.notes),
+        "fallbacks": list(status.fallbacks),
         "unknown_runs": list(status.unknown_runs),
         "at_work": [vars(work) for work in status.at_work],
         "next_steps": list(status.next_steps),

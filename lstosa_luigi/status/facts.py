@@ -9,6 +9,7 @@ from __future__ import annotations
 __all__ = ["Facts", "File", "Live", "Queue", "gather"]
 
 import collections
+import contextlib
 import dataclasses
 import datetime
 import os
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from lstosa_luigi import config
+from lstosa_luigi.errors import LstosaError
 from lstosa_luigi.execution.files import owners
 from lstosa_luigi.execution.lock import holder_of
 from lstosa_luigi.execution.record import Record, read_record
@@ -31,10 +33,19 @@ from lstosa_luigi.graph import Step, walk
 from lstosa_luigi.night import NightlyClose, entries_of
 from lstosa_luigi.observation.decisions import Decision
 from lstosa_luigi.observation.night import Night, decisions_of
+from lstosa_luigi.observation.reconstruction import fallbacks_of_run
 from lstosa_luigi.observation.runs import DatedRun, Run
-from lstosa_luigi.outdated import find_outdated, is_concerned
-from lstosa_luigi.planning import NamedChoice, RunRow, choices_of, notes_of, runs_of
+from lstosa_luigi.outdated import find_outdated, is_concerned, is_found_anew
+from lstosa_luigi.planning import (
+    NamedChoice,
+    RunRow,
+    choices_of,
+    lacking_pedestals,
+    notes_of,
+    runs_of,
+)
 from lstosa_luigi.products.base import NightProduct, SubrunTask
+from lstosa_luigi.products.dl1a import is_calibrated
 from lstosa_luigi.status.model import State, Work
 from lstosa_luigi.status.series import Graph, Series, find_graph
 
@@ -93,6 +104,10 @@ class Facts:
         Runs that the night is calibrated with, as their own night lists them.
     runs, choices, decisions, notes : tuple
         As in a plan.
+    problems : tuple of (int or None, str)
+        What cannot be planned, with the run that it is of.
+    fallbacks : tuple of str
+        What runs get instead of what their data do not allow.
     """
 
     root: NightlyClose
@@ -116,6 +131,8 @@ class Facts:
     choices: tuple[NamedChoice, ...]
     decisions: tuple[Decision, ...]
     notes: tuple[str, ...]
+    problems: tuple[tuple[int | None, str], ...]
+    fallbacks: tuple[str, ...]
 
 
 class Queue:
@@ -168,7 +185,8 @@ def gather(root: NightlyClose, queue: Queue, volumes: bool = False) -> Facts:
     night, is_closed, is_accepted = root.night, root.complete(), root.is_accepted()
     graph = find_graph(root)
     files = _files(graph.series, volumes)
-    choices = () if night is None else tuple(choices_of(night, root.settings))
+    may_be_calibrated = night is not None and is_calibrated(root) is not False
+    choices = () if night is None else tuple(choices_of(night, root, may_be_calibrated))
     queue.look()
     layouts = {step.task.layout for step in graph.steps if isinstance(step.task, NightProduct)}
     arrays = sorted({layout.arrays() for layout in layouts})
@@ -178,13 +196,15 @@ def gather(root: NightlyClose, queue: Queue, volumes: bool = False) -> Facts:
             attempts[attempt.job].append(attempt)
     at_work = tuple(_at_work(root))
     hosts = {work.host for work in at_work}
-    live = _here(sorted({layout.scratch() for layout in layouts}), hosts)
+    scratch = {place for layout in layouts for place in (layout.scratch(), layout.r0g_scratch())}
+    live = _here(sorted(scratch), hosts)
     for directory in arrays:
         live |= _in_queue(directory, queue.rows, files)
     notes = list(notes_of(root, night, choices))
     if queue.problem:
         notes.append(queue.problem)
-    calibration = [] if night is None else list(_calibration(night))
+    calibrating = night if may_be_calibrated else None
+    calibration = [] if calibrating is None else list(_calibration(calibrating))
     related = decisions_of(root.layout) if night is None else night.related
     is_settled = is_closed or is_accepted
     return Facts(
@@ -201,14 +221,19 @@ def gather(root: NightlyClose, queue: Queue, volumes: bool = False) -> Facts:
         live=live,
         outdated={} if is_settled or night is None else _outdated(root, night, graph.steps),
         at_work=at_work,
-        drs4_run=None if night is None else night.drs4_run.value,
-        pedcalib_run=None if night is None else night.pedcalib_run.value,
+        drs4_run=None if calibrating is None else calibrating.drs4_run.value,
+        pedcalib_run=None if calibrating is None else calibrating.pedcalib_run.value,
         calibration=tuple(calibration),
-        runs=() if night is None else tuple(runs_of(night)),
+        runs=() if night is None else tuple(runs_of(night, may_be_calibrated)),
         unknown_runs=() if night is None else tuple(r.number for r in night.summary.unknown),
         choices=choices,
         decisions=related.active,
         notes=tuple(notes),
+        problems=(
+            *graph.problems,
+            *(() if night is None else lacking_pedestals(night, root.settings)),
+        ),
+        fallbacks=() if night is None else tuple(_fallbacks(night, root.settings)),
     )
 
 
@@ -238,31 +263,40 @@ def _files(series: Iterable[Series], volumes: bool) -> dict[str, File]:
     found: dict[str, File] = {}
     nothing = File()
     for one in series:
-        for _, path in one.files:
-            directory, _, name = path.rpartition("/")
-            entries = listed(directory)
-            if not entries:
+        for directory, name in _names(one):
+            entry = listed(directory).get(name)
+            if entry is None:
                 continue
-            for member in one.members:
-                entry = entries.get(one.of(name, member))
-                if entry is None:
+            file = nothing
+            if volumes or entry.is_symlink():
+                try:
+                    status = entry.stat()
+                except OSError:
                     continue
-                file = nothing
-                if volumes or entry.is_symlink():
-                    try:
-                        status = entry.stat()
-                    except OSError:
-                        continue
-                    file = File(status.st_size, status.st_mtime)
-                found[f"{directory}/{entry.name}"] = file
+                file = File(status.st_size, status.st_mtime)
+            found[f"{directory}/{name}"] = file
     return found
+
+
+def _names(one: Series) -> Iterable[tuple[str, str]]:
+    """Yield directory and name of all files of a series."""
+    if one.own:
+        for files in one.own.values():
+            for _, path in files:
+                directory, _, name = path.rpartition("/")
+                yield directory, name
+        return
+    for _, path in one.files:
+        directory, _, name = path.rpartition("/")
+        for member in one.members:
+            yield directory, one.of(name, member)
 
 
 def is_made(one: Series, subrun: int | None, files: dict[str, File]) -> bool:
     """Whether a product is there."""
     if one.is_there is not None:
         return one.is_there
-    return all(one.of(path, subrun) in files for _, path in one.files)
+    return all(path in files for _, path in one.files_of(subrun))
 
 
 def _records(series: Iterable[Series], files: dict[str, File]) -> dict[str, Record | None]:
@@ -344,6 +378,12 @@ def _in_queue(arrays: Path, rows: Sequence[QueueRow], files: dict[str, File]) ->
 # --- the night -----------------------------------------------------------------------------
 
 
+def _fallbacks(night: Night, settings: config.Settings) -> Iterable[str]:
+    for run in night.data_runs:
+        with contextlib.suppress(LstosaError):  # said among what cannot be planned
+            yield from fallbacks_of_run(night, settings, run.number)
+
+
 def _calibration(night: Night) -> Iterable[tuple[DatedRun, Run | None]]:
     chosen = (night.pedcalib_run.value, night.drs4_run.value, night.baseline_run.value)
     for run in dict.fromkeys(run for run in chosen if run is not None):
@@ -354,10 +394,12 @@ def _calibration(night: Night) -> Iterable[tuple[DatedRun, Run | None]]:
 
 def _outdated(root: NightlyClose, night: Night, steps: tuple[Step, ...]) -> dict[str, str]:
     """Return why products are made again; looking at each subrun only if its own may have to be."""
-    if not night.related.all:
+    is_anew = is_found_anew(night.layout)
+    if not night.related.all and not is_anew:
         return {}
     subruns = (step.task for step in steps if isinstance(step.task, SubrunTask))
-    if any(isinstance(task, NightProduct) and is_concerned(task, night) for task in subruns):
+    concerned = (isinstance(task, NightProduct) and is_concerned(task, night) for task in subruns)
+    if is_anew or any(concerned):
         steps = tuple(walk(root.wanted()))
     found = find_outdated(steps)
     return {

@@ -42,6 +42,7 @@ class State(str, enum.Enum):
     LEFT = "left"
     """It is not there, but the night is closed, or accepted, as it is."""
     DONE = "done"
+    """It is there; or a tool refused to make it, and that is done without."""
     VETOED = "vetoed"
     """The operators do not want the run processed."""
     DISCARDED = "discarded"
@@ -105,6 +106,9 @@ class Product:
         Exit code and signal of the last attempt that failed, ``1:0``.
     log : str
         What that attempt printed.
+    refusal : str
+        Why a tool refused to make it; then none of its files are there, and what needs it is made
+        without.
     """
 
     product: str
@@ -123,6 +127,7 @@ class Product:
     job_id: str = ""
     exit: str = ""
     log: str = ""
+    refusal: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,7 +146,7 @@ class Progress:
         How many of them are in each state.
     files : dict of str to int
         How many of each kind of file are there, by their name among the outputs of the product;
-        the name is empty where there is but one.
+        the name is empty where there is but one, or they are named by themselves.
     size : int or None
         Bytes of all of them; None if nobody asked for it.
     seconds, cpu_seconds : float or None
@@ -150,6 +155,8 @@ class Progress:
         The last element known to have made one.
     attempts : int
         Most attempts known for one of them.
+    refused : int
+        How many of those that count as done a tool refused to make.
     """
 
     product: str
@@ -162,10 +169,11 @@ class Progress:
     cpu_seconds: float | None = None
     job_id: str = ""
     attempts: int = 0
+    refused: int = 0
 
     @property
     def done(self) -> int:
-        """How many are there."""
+        """How many are there, or done without."""
         return self.states.get(State.DONE, 0)
 
 
@@ -272,6 +280,8 @@ class NightStatus:
         What was chosen, and what the operators decided and holds.
     missing, problems, notes : tuple
         What only the outside can supply; what cannot be planned; what is not known.
+    fallbacks : tuple of str
+        What runs get instead of what their data do not allow, a line each.
     unknown_runs : tuple of int
         Runs of a type that nobody knows.
     at_work : tuple of Work
@@ -299,6 +309,7 @@ class NightStatus:
     missing: tuple[Missing, ...]
     problems: tuple[str, ...]
     notes: tuple[str, ...]
+    fallbacks: tuple[str, ...]
     unknown_runs: tuple[int, ...]
     at_work: tuple[Work, ...]
     next_steps: tuple[str, ...]

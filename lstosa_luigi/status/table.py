@@ -9,6 +9,7 @@ from __future__ import annotations
 
 __all__ = ["HEAD", "rows", "text"]
 
+import enum
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -136,7 +137,7 @@ def _cat_b(run: RunStatus) -> str:
     if part is None:
         return NONE
     if part.done:
-        return "CLOSED"
+        return "REFUSED" if part.refused else "CLOSED"
     state = worst(part.states) or State.WAITING
     return WORDS.get(state, state.value.upper())
 
@@ -193,7 +194,9 @@ def _parts(status: NightStatus) -> Iterator[list[str]]:
     yield _progress(status)
     yield _failures(status.in_state(State.FAILED))
     yield [f"MISSING  {hint}" for hint in dict.fromkeys(t.hint for t in status.missing)]
-    yield [f"NOT PLANNED  {problem}." for problem in status.problems]
+    yield [f"NOT PLANNED  {problem.rstrip('.')}." for problem in status.problems]
+    if not status.is_closed:  # else the conclusion tells
+        yield [f"FALLBACK  {line}" for line in status.fallbacks]
     yield _decisions(status)
     yield _choices(status, None)
     yield [f"{note[0].upper()}{note[1:]}." for note in status.notes]
@@ -219,6 +222,8 @@ def _run_parts(status: NightStatus, number: int) -> Iterator[list[str]]:
     undone = [p for p in status.products if p.run == number and p.state is not State.DONE]
     yield _failures([p for p in undone if p.state is State.FAILED])
     yield [*_grouped([p for p in undone if p.state is not State.FAILED])]
+    refused = [p for p in status.products if p.run == number and p.refusal]
+    yield [f"refused   {product.title}: {product.refusal}" for product in refused]
     yield _choices(status, number)
 
 
@@ -249,6 +254,7 @@ def _bar(part: Progress) -> str:
         for state in State
         if state in part.states and state is not State.DONE
     ]
+    others += [f"{part.refused} refused"] if part.refused else []
     size = f"{human_size(part.size):>9}  " if part.size is not None else ""
     counts = f"{part.done}/{part.total}"
     bar = "#" * filled + "." * (BAR - filled)
@@ -291,6 +297,8 @@ def _choices(status: NightStatus, run: int | None) -> list[str]:
 def _word(value: Any) -> str:
     if value is None:
         return "none"
+    if isinstance(value, enum.Enum):
+        return str(value.value)
     named = getattr(value, "dl1_prod", None)
     return str(named) if named else value.name if isinstance(value, Path) else str(value)
 

@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
-__all__ = ["UNDER_WAY", "missing_of", "next_steps", "standing_of"]
+__all__ = ["UNDER_WAY", "find_needed", "next_steps", "standing_of"]
 
 from collections.abc import Iterator
 
 from lstosa_luigi.status.facts import Facts
 from lstosa_luigi.status.model import Missing, NightStatus, Product, Standing, State
+from lstosa_luigi.status.series import Graph
 
 UNDER_WAY = (State.RUNNING, State.QUEUED)
 
 
-def missing_of(facts: Facts, products: list[list[Product]]) -> Iterator[Missing]:
-    """Yield what lacks, unless all that needs it is there already."""
-    if facts.is_closed or facts.is_accepted:
-        return
-    named: set[int] = set()
-    wanted: set[int] = set()
-    for one, made in zip(facts.graph.series, products, strict=True):
-        named.update(one.lacks)
-        if any(product.state is not State.DONE for product in made):
-            wanted.update(one.lacks)
-    for place, thing in enumerate(facts.graph.missing):
-        if place in wanted or place not in named:
-            yield thing
+def find_needed(
+    graph: Graph, products: list[list[Product]]
+) -> tuple[list[list[Product]], tuple[Missing, ...]]:
+    """Return the products that somebody misses or that are there, and what lacks for them.
+
+    The rule is that of :func:`lstosa_luigi.outdated.find_unneeded`, subrun by subrun.
+
+    Parameters
+    ----------
+    graph : Graph
+        The night.
+    products : list of list of Product
+        Of each series; what a product needs before it.
+    """
+    series = graph.series
+    missed: list[set[int | None]] = [set() for _ in series]
+    for place in graph.asked:
+        missed[place].update(series[place].members)
+    lacks = set(graph.asked_outside)
+    kept: list[list[Product]] = [[] for _ in series]
+    for place in reversed(range(len(series))):
+        one = series[place]
+        for product in products[place]:
+            is_made = product.state is State.DONE or product.is_outdated
+            if not is_made and one.is_passing and product.subrun not in missed[place]:
+                continue
+            kept[place].append(product)
+            if is_made and not product.is_outdated:
+                continue
+            lacks.update(one.lacks)
+            for need in one.needs:
+                is_single = one.is_by_subrun(series[need])
+                missed[need].update((product.subrun,) if is_single else series[need].members)
+    return kept, tuple(thing for place, thing in enumerate(graph.missing) if place in lacks)
 
 
 def standing_of(
@@ -37,7 +59,7 @@ def standing_of(
     is_going_on = bool(facts.at_work) or not states.isdisjoint(UNDER_WAY)
     if facts.is_accepted:  # what failed is done without
         return Standing.GOING_ON if is_going_on else Standing.WAITING
-    if State.FAILED in states or facts.graph.problems:
+    if State.FAILED in states or facts.problems:
         return Standing.FAILED
     if missing or facts.unknown_runs or not is_going_on:
         return Standing.WAITING

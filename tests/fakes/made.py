@@ -59,7 +59,7 @@ def record_of(task: NightProduct, **fields: object) -> Record:
     except LstosaError:
         inputs, argv, decided = (), (), ()
     values: dict = {
-        "name": task.job_name,
+        "name": task.record_name,
         "title": task.title,
         "state": "done",
         "start": "2024-03-03T08:00:00+00:00",
@@ -75,7 +75,7 @@ def record_of(task: NightProduct, **fields: object) -> Record:
         "exit_code": 0,
         "signal": None,
         "cause": "",
-        "log": str(task.layout.log(task.job_name)),
+        "log": str(task.layout.log(task.record_name)),
         "decided": decided,
     }
     return Record(**{**values, **fields})
@@ -83,7 +83,7 @@ def record_of(task: NightProduct, **fields: object) -> Record:
 
 def put_record(task: NightProduct, **fields: object) -> Path:
     """Write a record."""
-    path = task.layout.record(task.job_name)
+    path = task.layout.record(task.record_name)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(record_of(task, **fields)._asdict()))
     return path
