@@ -16,9 +16,13 @@ from lstosa_luigi.execution.task import is_there
 from lstosa_luigi.graph import walk
 from lstosa_luigi.night import NightlyClose
 from lstosa_luigi.products.base import NightParameter, NightProduct
-from tests.fakes.night import ECSV, FakeNight
+from lstosa_luigi.products.catalog import RunCatalog
+from lstosa_luigi.products.gain_selection import RunInputState
+from lstosa_luigi.refusals import Refusal
+from tests.fakes.night import ECSV, PREPROCESSING, FakeNight
 
 CUTS = {"tailcuts_clean_with_pedestal_threshold": {"picture_thresh": 8, "boundary_thresh": 4}}
+BOTH_GAINS = {"looked_at": "showers", "events": 10, "gains": {"2": 10}, "calibrated": 0}
 NOTHING = "(?!)"
 """A pattern that nothing matches."""
 
@@ -40,12 +44,16 @@ def write_summary(night: FakeNight) -> None:
         "run_id, datatype: int64",
         "n_subruns, datatype: int64",
         "run_type, datatype: string",
+        "evb_preprocessing, datatype: int64",
     )
     night.run_summary.write_text(
         ECSV.format(
             columns="".join(f"# - {{name: {column}}}\n" for column in columns),
-            head="run_id,n_subruns,run_type",
-            rows="".join(f"{run},{subruns},{kind}\n" for run, kind, subruns in night.runs),
+            head="run_id,n_subruns,run_type,evb_preprocessing",
+            rows="".join(
+                f"{run},{subruns},{kind},{PREPROCESSING.get(night.state(run, kind), 0)}\n"
+                for run, kind, subruns in night.runs
+            ),
         )
     )
 
@@ -56,8 +64,9 @@ def record_of(task: NightProduct, **fields: object) -> Record:
         job = task.job()
         inputs = (*job.inputs, *job.staged.values(), *job.copied.values())
         argv, decided = job.argv, job.decided
+        outputs = tuple(output.path for output in job.outputs)
     except LstosaError:
-        inputs, argv, decided = (), (), ()
+        inputs, argv, decided, outputs = (), (), (), ()
     values: dict = {
         "name": task.record_name,
         "title": task.title,
@@ -71,7 +80,7 @@ def record_of(task: NightProduct, **fields: object) -> Record:
         "attempt": 1,
         "argv": argv,
         "inputs": inputs,
-        "outputs": (),
+        "outputs": outputs,
         "exit_code": 0,
         "signal": None,
         "cause": "",
@@ -95,11 +104,36 @@ def put(task: NightProduct) -> None:
         path = Path(target.path)
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            path.write_text(
-                json.dumps(CUTS)
-                if path.name.startswith("dl1ab_Run")
-                else "Additional NSB rate (over dark MC): 0.1400 p.e./ns\n"
-            )
+            path.write_text(_text(task, path))
+
+
+def _text(task: NightProduct, path: Path) -> str:
+    """Return what a file holds as far as the graph of a night is named after it."""
+    if path.name.startswith("dl1ab_Run"):
+        return json.dumps(CUTS)
+    if isinstance(task, RunInputState):  # only looked for where the run summary does not tell
+        return json.dumps(BOTH_GAINS)
+    if isinstance(task, RunCatalog):
+        runs = task.known_night().summary.of_type("DATA")
+        return ECSV.format(
+            columns="# - {name: run_id, datatype: int32}\n"
+            "# - {name: source_name, datatype: string}\n"
+            "# - {name: source_ra, datatype: float64}\n"
+            "# - {name: source_dec, datatype: float64}\n",
+            head="run_id,source_name,source_ra,source_dec",
+            rows="".join(f"{run.number},Crab,83.633,22.0145\n" for run in runs),
+        )
+    return "Additional NSB rate (over dark MC): 0.1400 p.e./ns\n"
+
+
+def refuse(root: NightlyClose, title: str, reason: str = "too few pedestals") -> None:
+    """Keep the verdict of a tool that a product cannot be made."""
+    task = find(root, title)
+    path = task.layout.refusal(task.record_name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    when = "2024-03-03T08:01:00+00:00"
+    path.write_text(Refusal(title, reason, when, str(task.layout.log(task.record_name))).text())
+    put_record(task, state="refused", cause=reason, exit_code=1)
 
 
 def products(root: NightlyClose) -> Iterator[NightProduct]:
