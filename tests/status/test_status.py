@@ -5,6 +5,7 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import socket
 
 import pytest
@@ -469,3 +470,113 @@ def test_json_is_as_its_schema_says_in_any_state(shown) -> None:
     assert status["schema_version"] == schema["properties"]["schema_version"]["const"]
     with pytest.raises(AssertionError, match="is not described"):
         check({**data, "more": 1}, schema)
+
+
+# --- gain selection, fallbacks, calibration by the event builder ---------------------------
+
+
+def test_refused_tailcuts_count_as_done_and_the_reason_and_fallback_are_shown(shown) -> None:
+    night = shown(options={"fallback": {"tailcuts": "standard"}})
+    made.fill(night.root, but="Tailcuts Run00004")
+    assert product(night, "Tailcuts Run00004").state is State.READY
+    made.refuse(night.root, "Tailcuts Run00004", "only 20 pedestals")
+    found = product(night, "Tailcuts Run00004")
+    assert (found.state, found.refusal) == (State.DONE, "only 20 pedestals")
+    made.fill(night.root)
+    status = night.status()
+    said = (
+        "run 00004: standard cleaning and no NSB counted, because its tailcuts could not be found: "
+        "only 20 pedestals"
+    )
+    assert status.fallbacks == (said,)
+    assert status.of_run(4).state is State.DONE
+    (kind,) = [part for part in status.progress if part.product == "Tailcuts"]
+    assert (kind.done, kind.total, kind.refused) == (2, 2, 1)
+    assert f"FALLBACK  {said}" in night.lstosa("status")[1].splitlines()
+    page = night.lstosa("status", "--run", "4")[1]
+    assert "refused   Tailcuts Run00004: only 20 pedestals" in page.splitlines()
+    check(night.json(), json.loads(SCHEMA.read_text()))
+    page = night.lstosa("show")[1]
+    assert re.search(r"^Tailcuts +2/2 ", page, re.MULTILINE)
+    made.close(night.root)
+    page = night.lstosa("status")[1]
+    assert page.count(said) == 1
+    assert f"  fallback: {said}" in page
+
+
+def test_refused_cat_b_is_told_in_its_column(shown) -> None:
+    options = {"lstchain": {"apply_catB_calibration": "true"}, "fallback": {"catB": "without"}}
+    night = shown(options=options)
+    made.fill(night.root, but="CatBCalibration Run00004")
+    made.refuse(night.root, "CatBCalibration Run00004", "too few events")
+    made.fill(night.root)
+    assert [night.row(run)["CAT-B"] for run in (3, 4)] == ["CLOSED", "REFUSED"]
+    assert night.row(4)["State"] == "COMPLETED"
+
+
+def test_refusal_without_fallback_counts_no_longer(shown) -> None:
+    night = shown(options={"fallback": {"tailcuts": "standard"}})
+    made.fill(night.root, but="Tailcuts Run00004")
+    made.refuse(night.root, "Tailcuts Run00004")
+    night.night.write_config(fallback={"tailcuts": "none"})
+    made.use(night.night)
+    found = product(night, "Tailcuts Run00004")
+    assert (found.state, found.refusal) == (State.READY, "")
+    assert night.status().fallbacks == ()
+
+
+def test_gain_selection_is_counted_by_subrun_and_not_missed_once_dl1a_is_there(shown) -> None:
+    night = shown(states={3: "legacy_raw", 4: "legacy_raw"})
+    assert night.states()["RunInputState Run00003"] == "ready"
+    assert "DL1A Run00003.0000" not in night.states()
+    assert any("gain selection and calibration, is known" in n for n in night.status().notes)
+    made.fill(night.root, but=r"GainSelection Run00004.000[12]")
+    selection = night.status().of_run(4).of("GainSelection")
+    assert (selection.done, selection.total, selection.files) == (1, 3, {"": 4})
+    waiting = product(night, "DL1A Run00004.0001")
+    assert (waiting.state, waiting.waits_for) == (State.WAITING, "GainSelection Run00004.0001")
+    for tree in ("R0", "R0G"):
+        shutil.rmtree(night.night.base / tree)
+    selection = night.status().of_run(4).of("GainSelection")
+    assert (selection.done, selection.total) == (0, 2)
+    waiting = product(night, "GainSelection Run00004.0001")
+    assert (waiting.state, waiting.waits_for) == (State.WAITING, "RawRun Run00004")
+    assert [thing.run for thing in night.status().missing] == [4]
+    for subrun in (1, 2):
+        made.put(made.find(night.root, f"DL1A Run00004.000{subrun}"))
+    made.fill(night.root)
+    status = night.status()
+    assert status.missing == ()
+    assert "GainSelection" not in {found.product for found in status.products}
+    assert {found.state for found in status.products} == {State.DONE}
+
+
+def test_gain_selection_that_is_at_work_on_this_machine_is_running(shown) -> None:
+    night = shown(states={3: "legacy_raw"})
+    made.fill(night.root, but="GainSelection .*")
+    name = files.scratch_name("Run00003.0001_GainSelection.1")
+    (night.root.layout.r0g_scratch() / name).mkdir(parents=True)
+    assert product(night, "GainSelection Run00003.0001").state is State.RUNNING
+    assert product(night, "GainSelection Run00003.0000").state is State.READY
+
+
+def test_night_that_the_event_builder_calibrated_has_no_calibration(shown) -> None:
+    night = shown(
+        states=dict.fromkeys((3, 4), "catA_calibrated"),
+        options={"lstchain": {"dl1ab": "lstchain_dl1ab --no-pedestal-cleaning"}},
+    )
+    made.fill(night.root)
+    status = night.status()
+    assert (status.drs4_run, status.pedcalib_run, status.problems) == (None, None, ())
+    assert {run.run: run.treatment for run in status.runs}[2] == "not used"
+    assert [night.row(run)["Parent"] for run in (3, 4)] == ["None", "None"]
+    assert "input state: catA_calibrated (" in night.lstosa("status", "--run", "3")[1]
+
+
+def test_run_of_the_event_builder_that_cannot_be_cleaned_has_failed(shown) -> None:
+    night = shown(states={3: "catA_calibrated"})
+    status = night.status()
+    assert status.standing is Standing.FAILED
+    assert "only Cat-B has the pedestals" in status.problems[0]
+    assert status.of_run(3).state is State.FAILED
+    assert status.of_run(4).state is not State.FAILED
