@@ -31,12 +31,13 @@ VIEWS = {"table": (), "--json": ("--json",)}
 
 
 class GeneratedNight(FakeNight):
-    """A night of which there is but one raw file."""
+    """A night of which there is but one raw file of each run."""
 
     def write_raw_data(self) -> None:
-        path = self.r0(1, 0)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(fits(5))
+        for run, _, _ in self.runs:
+            path = self.r0(run, 0)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(fits(5))
 
 
 def main() -> int:

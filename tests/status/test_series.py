@@ -249,14 +249,15 @@ def test_status_of_a_two_gain_night_agrees_with_the_whole_graph(shown, situation
     compare(night)
 
 
+UNCALIBRATED = [one for one in SITUATIONS if one is not baseline_chosen]
+"""Situations of a night of which no calibration is made."""
+WITHOUT_CATALOG = [one for one in SITUATIONS if one is not no_source]
 NO_PEDESTALS = {"lstchain": {"dl1ab": "lstchain_dl1ab --no-pedestal-cleaning"}}
 
 
-@pytest.mark.parametrize("situation", SITUATIONS, ids=lambda situation: situation.__name__)
+@pytest.mark.parametrize("situation", UNCALIBRATED, ids=lambda situation: situation.__name__)
 @pytest.mark.parametrize("options", [{}, NO_PEDESTALS, OWN_FILES], ids=["", "no_pedestals", "b"])
 def test_status_of_a_night_of_the_event_builder_agrees(shown, situation, options) -> None:
-    if situation is baseline_chosen:
-        pytest.skip("no calibration is made of which it could be said")
     night = shown(states=dict.fromkeys((3, 4), "catA_calibrated"), options=options)
     situation(night)
     compare(night)
@@ -333,10 +334,8 @@ def test_status_agrees_where_a_tool_refused(shown, situation, tailcuts, cat_b) -
     compare(night)
 
 
-@pytest.mark.parametrize("situation", SITUATIONS, ids=lambda situation: situation.__name__)
+@pytest.mark.parametrize("situation", WITHOUT_CATALOG, ids=lambda situation: situation.__name__)
 def test_status_agrees_where_the_catalogue_is_made_of_the_target_log(shown, situation) -> None:
-    if situation is no_source:
-        pytest.skip("there is no catalogue to take a run out of")
     night = shown()
     night.root.layout.run_catalog().unlink()
     night.root.layout.target_log().write_text("1709409400 TrackStart 83.633 22.0145 Crab\n")
