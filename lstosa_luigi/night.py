@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CalibrateNight", "CloseRun", "DL2Night", "NightlyClose"]
+__all__ = ["CalibrateNight", "CloseRun", "DL2Night", "Entry", "NightlyClose", "entries_of"]
 
 import contextlib
 import datetime
@@ -27,7 +27,7 @@ from lstosa_luigi.observation.reconstruction import (
     superseded_places,
 )
 from lstosa_luigi.observation.runs import DATA
-from lstosa_luigi.outdated import find_outdated, find_unneeded, remove_outdated
+from lstosa_luigi.outdated import find_outdated, find_unneeded, is_found_anew, remove_outdated
 from lstosa_luigi.products.base import External, RunTask
 from lstosa_luigi.products.catalog import MergedRunSummary, RunCatalog, can_be_made
 from lstosa_luigi.products.dl1a import (
@@ -76,13 +76,7 @@ class Entry(Stage):
         night = self.night
         if night is None or not self.is_to_be_renewed():
             return
-        # only then can anything be outdated: looking at each product takes long
-        is_decided = bool(night.related.all)
-        is_found = self.layout.refusal("").parent.is_dir() or any(
-            len(places) > 2 or len({place.partition("/")[0] for place in places}) > 1
-            for places in self.layout.places_of_runs().values()
-        )
-        if not is_decided and not is_found:
+        if not night.related.all and not is_found_anew(self.layout):
             return
         removed = remove_outdated([self])
         if removed:
@@ -377,6 +371,16 @@ def source_table(task: Entry) -> Iterator[Any]:
     """Yield the run catalogue if it can be made: sooner than DL2, which asks for it again."""
     if can_be_made(task) and task.known_night().data_runs:
         yield task.sibling(RunCatalog)
+
+
+def entries_of(night: NightlyClose) -> Iterator[Entry]:
+    """Yield all that people ask for of a night; whoever works on it holds the lock of one."""
+    yield night
+    yield night.sibling(CalibrateNight)
+    yield night.sibling(DL2Night)
+    known = night.night
+    for run in () if known is None else known.data_runs:
+        yield night.sibling(CloseRun, run_id=run.number)
 
 
 def _counted(number: int, noun: str) -> str:

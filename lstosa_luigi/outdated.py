@@ -12,7 +12,14 @@ the tailcuts of a run, or its Cat-B, and would be made without now, or the other
 
 from __future__ import annotations
 
-__all__ = ["Outdated", "find_outdated", "find_unneeded", "remove_outdated"]
+__all__ = [
+    "Outdated",
+    "find_outdated",
+    "find_unneeded",
+    "is_concerned",
+    "is_found_anew",
+    "remove_outdated",
+]
 
 import dataclasses
 from collections.abc import Collection, Iterable, Sequence
@@ -22,6 +29,7 @@ from lstosa_luigi.errors import LstosaError
 from lstosa_luigi.execution.record import Record, read_record
 from lstosa_luigi.execution.task import is_there
 from lstosa_luigi.graph import Step, walk
+from lstosa_luigi.layout import Layout
 from lstosa_luigi.observation.decisions import Decision, What, is_about_calibration
 from lstosa_luigi.observation.night import Night
 from lstosa_luigi.products.base import External, NightProduct, SubrunTask
@@ -91,6 +99,17 @@ def find_outdated(steps: Iterable[Step]) -> dict[str, Outdated]:
         if reason:
             found[task.task_id] = Outdated(reason)
     return found
+
+
+def is_found_anew(layout: Layout) -> bool:
+    """Whether a tool refused something, or a run lies in several directories.
+
+    Without that, and without decisions, nothing is outdated: looking at each product takes long.
+    """
+    return layout.refusal("").parent.is_dir() or any(
+        len(places) > 2 or len({place.partition("/")[0] for place in places}) > 1
+        for places in layout.places_of_runs().values()
+    )
 
 
 def _anew(task: NightProduct, night: Night, as_before: set[int]) -> str:
@@ -163,7 +182,7 @@ def _is_of_cleaning(name: str) -> bool:
 def _reason(task: NightProduct, night: Night, step: Step, records: dict[str, Record]) -> str:
     """Say why a product has to be made again; nothing if it has not, or if nobody can tell."""
     decisions = night.related
-    if not any(_concerns(decision, task, night) for decision in decisions.all):
+    if not is_concerned(task, night):
         return ""
     try:
         job = task.job()
@@ -188,6 +207,11 @@ def _reason(task: NightProduct, night: Night, step: Step, records: dict[str, Rec
 def _began(need: object, records: dict[str, Record]) -> str:
     record = records.get(getattr(need, "task_id", ""))
     return "" if record is None else record.start
+
+
+def is_concerned(task: NightProduct, night: Night) -> bool:
+    """Whether any decision, also one that was undone, can change what a product is made of."""
+    return any(_concerns(decision, task, night) for decision in night.related.all)
 
 
 def _concerns(decision: Decision, task: NightProduct, night: Night) -> bool:

@@ -5,11 +5,25 @@ Nothing is written or submitted here. How a plan is shown: :mod:`lstosa_luigi.cl
 
 from __future__ import annotations
 
-__all__ = ["Item", "NamedChoice", "Plan", "RunRow", "State", "make_plan"]
+__all__ = [
+    "Item",
+    "NamedChoice",
+    "Plan",
+    "RunRow",
+    "State",
+    "choice_as_data",
+    "choices_of",
+    "lacking_pedestals",
+    "make_plan",
+    "notes_of",
+    "runs_of",
+]
 
 import dataclasses
+import datetime
 import enum
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from luigi.task import flatten
@@ -171,11 +185,9 @@ def make_plan(root: NightlyClose, with_commands: bool = False) -> Plan:
     choices: tuple[NamedChoice, ...] = ()
     if night is not None:
         may_be_calibrated = is_calibrated(root) is not False
-        runs = tuple(_runs(night, may_be_calibrated))
-        choices = tuple(_choices(night, root, may_be_calibrated))
-        settings = root.settings
-        lacking = (lacks_pedestals(night, settings, run.number) for run in night.data_runs)
-        problems += [text for text in lacking if text]
+        runs = tuple(runs_of(night, may_be_calibrated))
+        choices = tuple(choices_of(night, root, may_be_calibrated))
+        problems += [text for _, text in lacking_pedestals(night, root.settings)]
         for run in night.summary.unknown:
             problems.append(
                 f"Run {run.number:05d} is of the unknown type {run.type!r}: the night is not closed"
@@ -193,7 +205,7 @@ def make_plan(root: NightlyClose, with_commands: bool = False) -> Plan:
         items=tuple(_items(steps, outdated, missing, is_settled, with_commands)),
         missing=tuple(dict.fromkeys(missing.values())),
         problems=tuple(problems),
-        notes=tuple(_notes(root, night, choices)),
+        notes=tuple(notes_of(root, night, choices)),
     )
 
 
@@ -253,10 +265,22 @@ def _problems(steps: list[Step]) -> Iterator[str]:
             yield f"{getattr(step.task, 'title', step.task.task_family)}: {step.problem}"
 
 
+def lacking_pedestals(night: Night, settings: Settings) -> Iterator[tuple[int, str]]:
+    """Yield the runs that cannot be cleaned for want of pedestals, with the reason."""
+    for run in night.data_runs:
+        text = lacks_pedestals(night, settings, run.number)
+        if text:
+            yield run.number, text
+
+
 # --- runs and choices ----------------------------------------------------------------------
 
 
-def _runs(night: Night, may_be_calibrated: bool) -> Iterator[RunRow]:
+def runs_of(night: Night, may_be_calibrated: bool) -> Iterator[RunRow]:
+    """Yield the runs of a night, and what becomes of each.
+
+    *may_be_calibrated* is whether any of them may have to be calibrated by us.
+    """
     observed = {run.number: run for run in night.observed.runs}
     for run in night.summary.runs:
         source = night.sources.get(run.number)
@@ -291,7 +315,8 @@ def _treatment(night: Night, run: Run, may_be_calibrated: bool) -> str:
     return "not used"
 
 
-def _choices(night: Night, root: NightlyClose, may_be_calibrated: bool) -> Iterator[NamedChoice]:
+def choices_of(night: Night, root: NightlyClose, may_be_calibrated: bool) -> Iterator[NamedChoice]:
+    """Yield what was chosen for a night, with the reasons; the last as of :func:`runs_of`."""
     settings = root.settings
     if may_be_calibrated:
         yield NamedChoice("DRS4 run", None, night.drs4_run)
@@ -347,12 +372,30 @@ def _model(night: Night, settings: Settings, run: Run, cleaning: Choice[Any]) ->
         return Choice(None, str(error))
 
 
+def choice_as_data(choice: Choice[Any]) -> dict[str, Any]:
+    """Return a choice as JSON can hold it."""
+    return {
+        "value": _plain(choice.value),
+        "reason": choice.reason,
+        "candidates": [_plain(candidate) for candidate in choice.candidates],
+    }
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {key: _plain(part) for key, part in vars(value).items()}
+    if isinstance(value, enum.Enum):
+        return value.value
+    return str(value) if isinstance(value, (Path, datetime.date)) else value
+
+
 # --- what is not known ---------------------------------------------------------------------
 
 
-def _notes(
+def notes_of(
     root: NightlyClose, night: Night | None, choices: tuple[NamedChoice, ...]
 ) -> Iterator[str]:
+    """Yield what is not known yet, and why."""
     if night is None:
         yield (
             f"{root.layout.run_summary()} is not there yet: which runs there are, and all that "

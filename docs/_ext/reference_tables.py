@@ -1,11 +1,13 @@
 """Tables of the reference that are made of the code at build time, so that they are never stale.
 
 ``.. configuration::`` lists every key of every section of ``lstosa_luigi.config``;
-``.. task-parameters::`` lists the tasks that ``luigi --module lstosa_luigi`` knows.
-Both are plain functions that return reStructuredText, so that a test can read them.
+``.. task-parameters::`` lists the tasks that ``luigi --module lstosa_luigi`` knows;
+``.. status-json::`` lists the keys of ``lstosa status --json``.
+All are plain functions that return reStructuredText, so that a test can read them.
 """
 
 import inspect
+import json
 import re
 from collections.abc import Iterable
 
@@ -18,6 +20,7 @@ import lstosa_luigi
 from lstosa_luigi import config, sections
 from lstosa_luigi.execution.slurm import options
 from lstosa_luigi.products.base import NightTask
+from lstosa_luigi.status.data import SCHEMA
 
 SECTIONS = (*config.SECTIONS, options.slurm, options.retries)
 """All sections that a configuration may have."""
@@ -131,6 +134,38 @@ def task_parameters() -> str:
     return list_table(("task", "is", "parameters of its own"), rows, "22 48 30")
 
 
+def status_json() -> str:
+    """Return the keys of the status of a night, of the whole and of each of its parts."""
+    schema = json.loads(SCHEMA.read_text())
+    parts = [
+        ("The night", schema),
+        *((f"A {name}", part) for name, part in schema["$defs"].items()),
+    ]
+    lines = []
+    for title, part in parts:
+        if part.get("type") != "object":
+            continue
+        rows = [
+            (f"``{key}``", json_kind(value), value.get("description", ""))
+            for key, value in part["properties"].items()
+        ]
+        lines += [f".. rubric:: {title}", "", list_table(("key", "type", "is"), rows, "20 25 55")]
+    return "\n".join(lines)
+
+
+def json_kind(value: dict) -> str:
+    """Return the type of a value of JSON in a reader's words."""
+    if "$ref" in value:
+        return value["$ref"].rpartition("/")[2]
+    if "enum" in value or "const" in value:
+        allowed = value.get("enum", [value.get("const")])
+        return " or ".join(f"``{choice}``" for choice in allowed)
+    if value.get("type") == "array":
+        return f"list of {json_kind(value['items'])}"
+    kinds = value.get("type", "anything")
+    return kinds if isinstance(kinds, str) else " or ".join(kinds)
+
+
 class Generated(SphinxDirective):
     """Puts in what a function of this module returns."""
 
@@ -138,7 +173,12 @@ class Generated(SphinxDirective):
         """Parse the text as if it stood in the page."""
         self.env.note_dependency(__file__)
         self.env.note_dependency(sections.__file__)
-        makers = {"configuration": configuration, "task-parameters": task_parameters}
+        self.env.note_dependency(str(SCHEMA))
+        makers = {
+            "configuration": configuration,
+            "task-parameters": task_parameters,
+            "status-json": status_json,
+        }
         return self.parse_text_to_nodes(makers[self.name](), allow_section_headings=True)
 
 
@@ -153,5 +193,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Tell Sphinx of the directives."""
     app.add_directive("configuration", Generated)
     app.add_directive("task-parameters", Generated)
+    app.add_directive("status-json", Generated)
     app.connect("autodoc-process-docstring", keep_colons, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

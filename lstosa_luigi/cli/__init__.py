@@ -9,13 +9,14 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from lstosa_luigi.cli import cancel, decide, jobs, luigid, plan, show, simulate_night
+from lstosa_luigi.cli import cancel, decide, jobs, luigid, plan, show, simulate_night, status
 from lstosa_luigi.errors import ExitCode, LstosaError
 
 VERBS = {
     "simulate-night": simulate_night,
     "luigid": luigid,
     "plan": plan,
+    "status": status,
     "decide": decide,
     "show": show,
     "jobs": jobs,

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-__all__ = ["copy", "link", "place", "remove_tree", "scratch_name", "sweep", "write_whole"]
+__all__ = [
+    "copy",
+    "link",
+    "owners",
+    "place",
+    "remove_tree",
+    "scratch_name",
+    "sweep",
+    "write_whole",
+]
 
 import contextlib
 import errno
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -87,6 +97,23 @@ def link(at: Path, target: Path) -> None:
 def scratch_name(job: str) -> str:
     """Name a scratch folder so that :func:`sweep` can tell whether its owner still lives."""
     return f"{job}@{os.uname().nodename}@{os.getpid()}@{_start_time(os.getpid())}"
+
+
+def owners(scratch: Path) -> Iterator[tuple[str, str, bool | None]]:
+    """Yield what scratch folders were made for, on which host, and whether it is at work.
+
+    Of another host nobody here knows that: None.
+    """
+    try:
+        names = [entry.name for entry in os.scandir(scratch)]
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name in names:
+        words = name.rsplit("@", 3)
+        if len(words) == 4 and words[2].isdigit():
+            job, host, pid, started = words
+            is_here = host == os.uname().nodename
+            yield job, host, _start_time(int(pid)) == started if is_here else None
 
 
 def _aside(path: Path) -> Path:

@@ -200,9 +200,7 @@ def _is_selected(night: Night, run: int) -> bool:
     """Whether every subrun of a run lies where gain-selected data do."""
     layout = night.layout
     found = find_streams(layout, layout.directories.r0_dir).get(run, {})
-    return all(
-        len(found.get(subrun, ())) == layout.n_streams for subrun in night.summary.run(run).subruns
-    )
+    return all(len(found.get(subrun, ())) == layout.n_streams for subrun in night.subruns_of(run))
 
 
 def input_root(night: Night, state: InputState, run: int) -> Path:

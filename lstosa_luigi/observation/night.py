@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["Night", "decisions_of", "read_night"]
+__all__ = ["Night", "decisions_of", "read_night", "sketched"]
 
+import contextlib
+import contextvars
 import dataclasses
 import datetime
 import functools
@@ -19,6 +21,22 @@ from lstosa_luigi.observation.decisions import FORCED_RUNS, NONE, Decision, Deci
 from lstosa_luigi.observation.decisions_file import parse_decisions
 from lstosa_luigi.observation.runs import DATA, DatedRun, Run, RunSummary, read_run_summary
 from lstosa_luigi.observation.tables import FileState, state_of
+
+_is_sketch = contextvars.ContextVar("_is_sketch", default=False)
+
+
+@contextlib.contextmanager
+def sketched() -> Iterator[None]:
+    """See each run as if no subrun had been taken after the first one that is processed.
+
+    The products of its subruns are alike: whoever wants to know which there are need not look at
+    thousands of them.
+    """
+    token = _is_sketch.set(True)
+    try:
+        yield
+    finally:
+        _is_sketch.reset(token)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,12 +62,28 @@ class Night:
     observed: RunSummary
     decisions: Decisions = NONE
     max_days_back: int = 0
+    whole: RunSummary | None = None
+    """The run summary that :func:`sketched` shows a part of."""
 
     @functools.cached_property
     def sources(self) -> dict[int, Source]:
         """What each run was taken on, as far as the catalogue says; calibration needs none."""
         path = self.layout.run_catalog()
-        return read_run_catalog(path) if path.exists() else {}
+        state = state_of(path)
+        return {} if state is None else _read_catalog(path, state)
+
+    @functools.cached_property
+    def sketch(self) -> Night:
+        """The night as :func:`sketched` shows it."""
+        runs = tuple(
+            dataclasses.replace(run, n_subruns=run.subruns[0] + 1) if run.subruns else run
+            for run in self.summary.runs
+        )
+        return dataclasses.replace(self, summary=RunSummary(runs), whole=self.summary)
+
+    def subruns_of(self, run: int) -> tuple[int, ...]:
+        """Return the subruns of a run that are processed: all of them, also in a sketch."""
+        return (self.whole or self.summary).run(run).subruns
 
     @property
     def data_runs(self) -> tuple[Run, ...]:
@@ -261,7 +295,8 @@ def read_night(layout: Layout, max_days_back: int = 0) -> Night | None:
     if summary is None:
         return None
     others = (state_of(layout.run_catalog()), state_of(layout.decisions()))
-    return _read_night(layout, max_days_back, summary, others)
+    night = _read_night(layout, max_days_back, summary, others)
+    return night.sketch if _is_sketch.get() else night
 
 
 @functools.lru_cache(maxsize=32)
@@ -312,3 +347,8 @@ def _observed(layout: Layout) -> RunSummary | None:
 @functools.lru_cache(maxsize=32)
 def _read_summary(path: Path, _state: FileState) -> RunSummary:
     return read_run_summary(path)
+
+
+@functools.lru_cache(maxsize=32)
+def _read_catalog(path: Path, _state: FileState) -> dict[int, Source]:
+    return read_run_catalog(path)

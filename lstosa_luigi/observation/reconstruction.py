@@ -13,6 +13,7 @@ __all__ = [
     "certain_model",
     "cleaning_of",
     "fallbacks_of",
+    "fallbacks_of_run",
     "forced_model_of",
     "known_cleaning",
     "lacks_pedestals",
@@ -237,14 +238,19 @@ def lacks_pedestals(night: Night, settings: Settings, run: int) -> str:
 
 def fallbacks_of(night: Night, settings: Settings) -> list[str]:
     """Return what runs got instead of what their data do not allow, a line each."""
+    runs = (run.number for run in night.data_runs)
+    return [line for run in runs for line in fallbacks_of_run(night, settings, run)]
+
+
+def fallbacks_of_run(night: Night, settings: Settings, run: int) -> list[str]:
+    """Return what a run got instead of what its data do not allow, a line each."""
     lines = []
-    for run in night.data_runs:
-        found = cleaning_of(night.layout, settings, run.number)
-        if found.value is not None and found.value.fallback:
-            lines.append(f"run {run.number:05d}: {found.reason}")
-        cat_b = cat_b_of(night.layout, settings, run.number)
-        if settings.lstchain.apply_catB_calibration and cat_b.value is None:
-            lines.append(f"run {run.number:05d}: {cat_b.reason}")
+    found = cleaning_of(night.layout, settings, run)
+    if found.value is not None and found.value.fallback:
+        lines.append(f"run {run:05d}: {found.reason}")
+    cat_b = cat_b_of(night.layout, settings, run)
+    if settings.lstchain.apply_catB_calibration and cat_b.value is None:
+        lines.append(f"run {run:05d}: {cat_b.reason}")
     return lines
 
 

@@ -138,10 +138,12 @@ class NightTask(luigi.Task):
 class NightProduct(NightTask, SlurmTask):
     """A product of a night, made by one command.
 
-    One that :attr:`is_passing` may be removed once all that is made of it is there.
+    One that :attr:`is_passing` may be removed once all that is made of it is there. Where
+    :attr:`is_alike` the outputs of the subruns of a run differ by the number of the subrun only.
     """
 
     is_passing: ClassVar[bool] = False
+    is_alike: ClassVar[bool] = True
 
     @property
     def unit(self) -> str:
@@ -167,6 +169,10 @@ class NightProduct(NightTask, SlurmTask):
     def record_name(self) -> str:
         """What log and record of the product are called."""
         return f"{self.unit}_{self.task_family}"
+
+    def refused(self) -> str:
+        """Return why it is done without, though it is not made; nothing if it is made, or to be."""
+        return ""
 
     def files(self) -> list[Path]:
         """Return all files that say that the product is made."""

@@ -120,7 +120,7 @@ def undetermined(task: NightTask, runs: Iterable[int]) -> list[RunInputState]:
 
 def _has_dl1a(task: NightTask, run: int) -> bool:
     """Whether DL1a of all subruns of a run is there."""
-    subruns = task.known_night().summary.run(run).subruns
+    subruns = task.known_night().subruns_of(run)
     return all(task.sibling(DL1A, run_id=run, subrun=subrun).complete() for subrun in subruns)
 
 

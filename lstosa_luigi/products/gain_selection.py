@@ -100,6 +100,7 @@ class GainSelection(SubrunTask, NightProduct):
     """Raw data of a subrun with one gain of each shower (R0G)."""
 
     is_passing = True
+    is_alike = False
 
     def requires(self) -> Any:
         """Need the raw data of the run, and the run summary."""

@@ -59,10 +59,15 @@ class _OfAllSubruns(RunTask, NightProduct):
         """Return the outputs and the refusal."""
         return [*super().files(), self.layout.refusal(self.record_name)]
 
+    def refused(self) -> str:
+        """Return the reason of the refusal, unless the product is there all the same."""
+        refusal = None if super().complete() else self.refusal()
+        return "" if refusal is None else refusal.reason
+
     def remarked_title(self) -> str:
         """Return the title, with the refusal if there is one."""
-        refusal = None if super().complete() else self.refusal()
-        return self.title if refusal is None else f"{self.title}: refused: {refusal.reason}"
+        reason = self.refused()
+        return f"{self.title}: refused: {reason}" if reason else self.title
 
 
 class Tailcuts(_OfAllSubruns):

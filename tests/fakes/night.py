@@ -156,14 +156,14 @@ class FakeNight:
 
     def write_raw_data(self) -> None:
         for run, kind, subruns in self.runs:
-            state = self._state(run, kind)
+            state = self.state(run, kind)
             for subrun in range(subruns):
                 for stream in (1, 2, 3, 4):
                     path = self.r0(run, subrun, stream)
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(fits(5, state))
         rows = "".join(
-            f"{run},{subruns},{kind},{PREPROCESSING.get(self._state(run, kind), 0)}\n"
+            f"{run},{subruns},{kind},{PREPROCESSING.get(self.state(run, kind), 0)}\n"
             for run, kind, subruns in self.runs
         )
         self.r0(1, 0).parent.mkdir(parents=True, exist_ok=True)
@@ -178,7 +178,7 @@ class FakeNight:
             )
         )
 
-    def _state(self, run: int, kind: str) -> str:
+    def state(self, run: int, kind: str) -> str:
         return self.states.get(run, "gain_selected" if kind == "DATA" else "legacy_raw")
 
     def add_night(self, date: str, runs: tuple[tuple[int, str, int], ...]) -> "FakeNight":

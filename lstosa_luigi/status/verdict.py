@@ -1,0 +1,104 @@
+"""How the night stands as a whole, what it lacks, and what to do: pure."""
+
+from __future__ import annotations
+
+__all__ = ["UNDER_WAY", "find_needed", "next_steps", "standing_of"]
+
+from collections.abc import Iterator
+
+from lstosa_luigi.status.facts import Facts
+from lstosa_luigi.status.model import Missing, NightStatus, Product, Standing, State
+from lstosa_luigi.status.series import Graph
+
+UNDER_WAY = (State.RUNNING, State.QUEUED)
+
+
+def find_needed(
+    graph: Graph, products: list[list[Product]]
+) -> tuple[list[list[Product]], tuple[Missing, ...]]:
+    """Return the products that somebody misses or that are there, and what lacks for them.
+
+    The rule is that of :func:`lstosa_luigi.outdated.find_unneeded`, subrun by subrun.
+
+    Parameters
+    ----------
+    graph : Graph
+        The night.
+    products : list of list of Product
+        Of each series; what a product needs before it.
+    """
+    series = graph.series
+    missed: list[set[int | None]] = [set() for _ in series]
+    for place in graph.asked:
+        missed[place].update(series[place].members)
+    lacks = set(graph.asked_outside)
+    kept: list[list[Product]] = [[] for _ in series]
+    for place in reversed(range(len(series))):
+        one = series[place]
+        for product in products[place]:
+            is_made = product.state is State.DONE or product.is_outdated
+            if not is_made and one.is_passing and product.subrun not in missed[place]:
+                continue
+            kept[place].append(product)
+            if is_made and not product.is_outdated:
+                continue
+            lacks.update(one.lacks)
+            for need in one.needs:
+                is_single = one.is_by_subrun(series[need])
+                missed[need].update((product.subrun,) if is_single else series[need].members)
+    return kept, tuple(thing for place, thing in enumerate(graph.missing) if place in lacks)
+
+
+def standing_of(
+    facts: Facts, products: tuple[Product, ...], missing: tuple[Missing, ...]
+) -> Standing:
+    """Say how the night stands as a whole."""
+    if facts.is_closed:
+        return Standing.CLOSED
+    states = {product.state for product in products}
+    is_going_on = bool(facts.at_work) or not states.isdisjoint(UNDER_WAY)
+    if facts.is_accepted:  # what failed is done without
+        return Standing.GOING_ON if is_going_on else Standing.WAITING
+    if State.FAILED in states or facts.problems:
+        return Standing.FAILED
+    if missing or facts.unknown_runs or not is_going_on:
+        return Standing.WAITING
+    return Standing.GOING_ON
+
+
+def next_steps(status: NightStatus) -> Iterator[str]:
+    """Say what a person has to do; nothing of a closed night."""
+    if status.is_closed:
+        return
+    for work in status.at_work:
+        who = f" by process {work.pid} on {work.host} since {work.since}" if work.host else ""
+        yield f"{work.title} is being worked on{who}: wait for it"
+    yield from dict.fromkeys(thing.hint for thing in status.missing)
+    for run in status.unknown_runs:
+        yield (
+            f"Say what run {run:05d} is: lstosa decide --date {status.date} --set-type {run} TYPE "
+            "--why ..."
+        )
+    failed = status.in_state(State.FAILED)
+    if failed or status.problems:
+        yield "Remove the cause of what failed, then give the command again"
+    units = sorted(p.unit.removeprefix("Run") for p in failed if p.subrun is not None)
+    if units:
+        more = f", and {len(units) - 1} more" if units[1:] else ""
+        yield (
+            f"Or leave it out: lstosa decide --date {status.date} --discard {units[0]} --why ..."
+            f"{more}; then give the command again"
+        )
+    elif failed:
+        yield (
+            "Or close the night without it: lstosa decide --date "
+            f"{status.date} --accept-incomplete --why ...; then give the command again"
+        )
+    if not status.at_work:
+        telescope = f" --telescope {status.telescope}" if status.telescope != "LST1" else ""
+        is_whole = not status.missing and all(p.state is State.DONE for p in status.products)
+        purpose = "To close it" if is_whole or status.is_accepted else "To have it processed"
+        yield (
+            f"{purpose}: luigi --module lstosa_luigi NightlyClose --date {status.date}{telescope} "
+            f"--prod-id {status.prod_id}"
+        )
