@@ -23,6 +23,7 @@ __all__ = [
     "local",
     "lstchain",
     "mc",
+    "pages",
     "paths",
     "production",
     "read_section",
@@ -54,6 +55,7 @@ from lstosa_luigi.sections import (
     local,
     lstchain,
     mc,
+    pages,
     paths,
     production,
 )
@@ -138,6 +140,7 @@ class Settings:
     fallback: fallback
     database: database
     mc: mc
+    pages: pages
     execution: execution
     local: local
 
@@ -207,6 +210,7 @@ def _load(prod_id: str, _config_id: int) -> Settings:
         fallback=sections["fallback"],
         database=sections["database"],
         mc=simulated,
+        pages=_with_parent(sections["pages"]),
         execution=execution_section,
         local=local_section,
     )
@@ -346,6 +350,19 @@ def _with_files(section: Any, *keys: str) -> Any:
             raise ConfigError(f"[{type(section).__name__}] {key} = {values[key]}: no such file")
         values[key] = str(Path(values[key]).absolute()) if values[key] else ""
     return type(section)(**values)
+
+
+def _with_parent(section: pages) -> pages:
+    """Return the section of the pages; their directory can be made, and is named from the root."""
+    if not section.directory:
+        return section
+    directory = Path(section.directory).absolute()
+    if not directory.parent.is_dir():
+        raise ConfigError(
+            f"[pages] directory = {section.directory}: no such directory {directory.parent}. Make "
+            "it, or correct the path."
+        )
+    return pages(enabled=section.enabled, directory=str(directory))
 
 
 def _check_pattern(section: Any, key: str) -> None:

@@ -15,6 +15,7 @@ __all__ = [
     "local",
     "lstchain",
     "mc",
+    "pages",
     "paths",
     "production",
 ]
@@ -280,6 +281,19 @@ class mc(luigi.Config):  # noqa: N801
     electron = luigi.Parameter(default="", description="DL2 of simulated electrons")
 
 
+class pages(luigi.Config):  # noqa: N801
+    """The pages that people look at (HTML), as :doc:`/howto/pages` shows them."""
+
+    enabled = luigi.BoolParameter(
+        default=True,
+        parsing=luigi.BoolParameter.EXPLICIT_PARSING,
+        description="write the pages of a night whenever a NightlyClose ends, however it ends",
+    )
+    directory = luigi.Parameter(
+        default="", description="where they are written; default: OSA/Pages below the tree"
+    )
+
+
 class execution(luigi.Config):  # noqa: N801
     """How products are made."""
 
@@ -313,6 +327,7 @@ SECTIONS: tuple[type[luigi.Config], ...] = (
     fallback,
     database,
     mc,
+    pages,
     execution,
     local,
 )

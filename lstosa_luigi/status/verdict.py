@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["UNDER_WAY", "find_needed", "next_steps", "standing_of"]
+__all__ = [
+    "UNDER_WAY",
+    "accept_command",
+    "discard_command",
+    "find_needed",
+    "next_steps",
+    "standing_of",
+]
 
 from collections.abc import Iterator
 
@@ -86,13 +93,12 @@ def next_steps(status: NightStatus) -> Iterator[str]:
     if units:
         more = f", and {len(units) - 1} more" if units[1:] else ""
         yield (
-            f"Or leave it out: lstosa decide --date {status.date} --discard {units[0]} --why ..."
+            f"Or leave it out: {discard_command(status, units[0])}"
             f"{more}; then give the command again"
         )
     elif failed:
         yield (
-            "Or close the night without it: lstosa decide --date "
-            f"{status.date} --accept-incomplete --why ...; then give the command again"
+            f"Or close the night without it: {accept_command(status)}; then give the command again"
         )
     if not status.at_work:
         telescope = f" --telescope {status.telescope}" if status.telescope != "LST1" else ""
@@ -102,3 +108,13 @@ def next_steps(status: NightStatus) -> Iterator[str]:
             f"{purpose}: luigi --module lstosa_luigi NightlyClose --date {status.date}{telescope} "
             f"--prod-id {status.prod_id}"
         )
+
+
+def discard_command(status: NightStatus, unit: str) -> str:
+    """Return the command that leaves a subrun, ``01808.0003``, out."""
+    return f"lstosa decide --date {status.date} --discard {unit} --why ..."
+
+
+def accept_command(status: NightStatus) -> str:
+    """Return the command by which the night is closed with what there is."""
+    return f"lstosa decide --date {status.date} --accept-incomplete --why ..."

@@ -1,0 +1,67 @@
+"""Products that stand alike, told together: of thousands of subruns few things differ."""
+
+from __future__ import annotations
+
+__all__ = ["Group", "failed_alike", "undone_alike"]
+
+import dataclasses
+from collections.abc import Iterable
+
+from lstosa_luigi.status.model import Product, State
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """Products of one kind that are in one state for one reason.
+
+    Parameters
+    ----------
+    product : str
+        Kind.
+    state : State
+        How they stand.
+    reason : str
+        The cause of a failure; what is waited for, without the unit where each of several waits
+        for its own.
+    members : tuple of Product
+        All of them.
+    """
+
+    product: str
+    state: State
+    reason: str
+    members: tuple[Product, ...]
+
+    @property
+    def title(self) -> str:
+        """The product by its name, or how many there are of its kind."""
+        count = len(self.members)
+        return self.members[0].title if count == 1 else f"{count} {self.product}"
+
+    @property
+    def why(self) -> str:
+        """The reason in words; empty if there is none."""
+        waits = self.reason and self.state is State.WAITING
+        return f"waits for {self.reason}" if waits else self.reason
+
+
+def failed_alike(failed: Iterable[Product]) -> list[Group]:
+    """Put products together that failed for one cause."""
+    return _grouped((product, product.cause) for product in failed)
+
+
+def undone_alike(undone: Iterable[Product]) -> list[Group]:
+    """Put products together that are not there for one reason."""
+    return _grouped((product, _reason(product)) for product in undone)
+
+
+def _reason(product: Product) -> str:
+    waits = product.waits_for.rpartition(" ")[0] if product.subrun is not None else ""
+    return product.cause or waits or product.waits_for
+
+
+def _grouped(reasons: Iterable[tuple[Product, str]]) -> list[Group]:
+    alike: dict[tuple[str, State, str], list[Product]] = {}
+    for product, reason in reasons:
+        alike.setdefault((product.product, product.state, reason), []).append(product)
+    return [Group(*key, tuple(found)) for key, found in alike.items()]
