@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from lstosa_luigi.cli import cancel, decide, jobs, luigid, plan, show, simulate_night, status
+from lstosa_luigi.cli import cancel, decide, jobs, luigid, pages, plan, show, simulate_night, status
 from lstosa_luigi.errors import ExitCode, LstosaError
 
 VERBS = {
@@ -17,6 +17,7 @@ VERBS = {
     "luigid": luigid,
     "plan": plan,
     "status": status,
+    "pages": pages,
     "decide": decide,
     "show": show,
     "jobs": jobs,

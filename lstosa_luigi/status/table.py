@@ -19,6 +19,7 @@ from lstosa_luigi.execution.console import human_size
 from lstosa_luigi.observation.runs import DATA, DISCARDED, PEDCALIB
 from lstosa_luigi.status.groups import failed_alike, undone_alike
 from lstosa_luigi.status.model import NightStatus, Product, Progress, RunStatus, State, worst
+from lstosa_luigi.status.verdict import headline
 
 HEAD = (
     *("Tel", "Seq", "Parent", "Type", "Run", "Subruns", "Source", "Action", "Tries", "JobID"),
@@ -188,7 +189,8 @@ def text(
 def _parts(status: NightStatus) -> Iterator[list[str]]:
     yield [
         f"{status.telescope}, night of {status.date}, {status.prod_id}, at {status.asked}",
-        _coloured(status.conclusion, STANDINGS[status.standing.name]),
+        _coloured(headline(status), STANDINGS[status.standing.name]),
+        status.conclusion,
     ]
     if status.is_known:
         yield _table(rows(status))

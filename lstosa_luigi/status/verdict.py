@@ -7,6 +7,7 @@ __all__ = [
     "accept_command",
     "discard_command",
     "find_needed",
+    "headline",
     "next_steps",
     "standing_of",
 ]
@@ -71,6 +72,46 @@ def standing_of(
     if missing or facts.unknown_runs or not is_going_on:
         return Standing.WAITING
     return Standing.GOING_ON
+
+
+def headline(status: NightStatus) -> str:
+    """Say in one line how the night stands, and on whom or on what it waits."""
+    counts = {state: len(status.in_state(state)) for state in State}
+    if status.standing is Standing.CLOSED:
+        return "Closed"
+    if status.standing is Standing.FAILED:
+        parts = []
+        if counts[State.FAILED]:
+            parts.append(f"{_counted(counts[State.FAILED], 'product')} could not be made")
+        if status.problems:
+            parts.append(f"{_counted(len(status.problems), 'part')} cannot be planned")
+        going_on = _going_on(status, counts)
+        return f"Failed: {'; '.join([*parts, *going_on])}"
+    if status.standing is Standing.GOING_ON:
+        return f"Going on: {'; '.join(_going_on(status, counts))}"
+    parts = []
+    if status.missing:
+        parts.append(f"for data: {_counted(len(status.missing), 'thing')} missing")
+    if status.unknown_runs:
+        runs = ", ".join(f"{run:05d}" for run in status.unknown_runs)
+        parts.append(f"for a person to say what run {runs} is")
+    going_on = _going_on(status, counts)
+    if not going_on:
+        parts.append("for a person: nobody is at work on it")
+    return f"Waits {'; '.join([*parts, *going_on])}"
+
+
+def _going_on(status: NightStatus, counts: dict[State, int]) -> list[str]:
+    """Say what is under way."""
+    words = [f"{counts[state]} {state.value}" for state in UNDER_WAY if counts[state]]
+    if not words and not status.at_work:
+        return []
+    what = f", {' and '.join(words)}" if words else ""
+    return [f"a command is at work on it{what}" if status.at_work else " and ".join(words)]
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def next_steps(status: NightStatus) -> Iterator[str]:
