@@ -14,7 +14,7 @@ import logging
 import socket
 import time
 import urllib.parse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, cast, runtime_checkable
 
 import luigi
@@ -67,10 +67,17 @@ class Root(Protocol):
 class JobWorker(luigi.worker.Worker):
     """A worker for one root task: jobs go to a backend, everything else runs in this process."""
 
-    def __init__(self, backend: Backend, console: Console, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        console: Console,
+        at_end: Callable[[Any], None] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.backend = backend
         self.console = console
+        self._at_end = at_end
         self._batches: dict[str, Batch] = {}
         self._locks: list[RootLock] = []
         self._roots: list[Any] = []
@@ -135,10 +142,27 @@ class JobWorker(luigi.worker.Worker):
             self.console.close()
             for lock in self._locks:
                 lock.release()
-            self._undo_signals()
+            try:
+                self._publish()
+            finally:
+                self._undo_signals()
         if interrupt is not None and CmdlineParser.get_instance() is not None:
             raise SystemExit(exit_code_of(interrupt)) from None
         return False
+
+    def _publish(self) -> None:
+        """Let the root tasks that were worked on be shown as they stand now that nobody does."""
+        if self._at_end is None or not self._locks:
+            return
+        for root in self._roots:
+            try:
+                self._at_end(root)
+            except KeyboardInterrupt:
+                self.console.say("WARNING  Interrupted while pages were written: see lstosa pages.")
+                return
+            except Exception as error:  # whatever it is, it has nothing to do with the work
+                name = "" if isinstance(error, LstosaError) else f"{type(error).__name__}: "
+                self.console.say(f"WARNING  {name}{error}")
 
     def _log_complete_error(self, task: luigi.Task, tb: str) -> None:
         self._say_unscheduled(task, tb)
@@ -414,6 +438,9 @@ def _is_merged(task: luigi.Task) -> bool:
 class WorkerFactory(luigi.interface._WorkerSchedulerFactory):
     """Makes Luigi's command line and ``luigi.build`` use :class:`JobWorker`."""
 
+    at_end: Callable[[Any], None] | None = None
+    """Called with each root task when the work on it has ended, however it did."""
+
     def create_remote_scheduler(self, url: str) -> Any:
         """Return the client of a luigid, having seen that one answers.
 
@@ -444,6 +471,7 @@ class WorkerFactory(luigi.interface._WorkerSchedulerFactory):
         return JobWorker(
             backend,
             Console(),
+            at_end=type(self).at_end,
             scheduler=scheduler,
             # only what is locked may take over what another process of the same name had in hand
             worker_id=root.task_id if isinstance(root, Root) else None,
@@ -467,12 +495,19 @@ def _one_line_for_people(record: logging.LogRecord) -> bool:
     return True
 
 
-def install() -> None:
+def install(at_end: Callable[[Any], None] | None = None) -> None:
     """Make plain ``luigi --module lstosa_luigi`` and ``luigi.build`` use this worker.
 
     ``luigi`` imports the module before it looks its factory up, and reads its
     exit codes from the configuration after that.
+
+    Parameters
+    ----------
+    at_end : callable, optional
+        Called with each root task when the work on it has ended, however it did. What it raises is
+        said in a line and changes nothing.
     """
     config.set_luigi_defaults()
     logger.addFilter(_one_line_for_people)
+    WorkerFactory.at_end = None if at_end is None else staticmethod(at_end)
     luigi.interface._WorkerSchedulerFactory = WorkerFactory  # type: ignore[misc]

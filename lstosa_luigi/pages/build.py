@@ -101,6 +101,7 @@ def _write_night(root: NightlyClose, pages: PageLayout) -> None:
         page=page,
         counts=[(state, count) for state in State if (count := _count(status, state))],
         sections=_sections(page),
+        undone_title=_undone_title(status),
         attempts_of=attempts_of,
         nav=_nav(pages, at, layout),
         **common,
@@ -158,22 +159,23 @@ def _command(root: NightlyClose) -> str:
 def _sections(page: NightPage) -> list[tuple[str, str]]:
     """Return the parts that the page has, with their names in it."""
     status = page.status
-    remarks = (
-        *(status.missing, status.problems, status.unknown_runs),
-        *(status.fallbacks, status.notes, status.at_work),
-    )
+    remarks = (status.problems, status.fallbacks, status.notes)
     parts = (
         ("Remarks", "remarks", any(remarks)),
         ("What failed", "failures", page.failures),
         ("Table", "table", page.rows),
         ("Products", "progress", page.bars),
-        ("Not there yet", "undone", page.undone),
+        (_undone_title(status), "undone", page.undone),
         ("Runs", "runs", page.runs),
         ("Plots", "plots", page.galleries),
         ("Decisions", "decisions", status.decisions),
         ("Choices", "choices", page.choices),
     )
     return [(name, key) for name, key, is_there in parts if is_there]
+
+
+def _undone_title(status: NightStatus) -> str:
+    return "What was left" if status.is_closed else "What is not there yet"
 
 
 def _log_end(name: str) -> str:

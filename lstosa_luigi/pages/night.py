@@ -13,7 +13,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from lstosa_luigi.pages.thumbnails import Pictures, Plot
+from lstosa_luigi.pages.thumbnails import Picture, Pictures, Plot
 from lstosa_luigi.pages.words import subruns_in_words, units_in_words
 from lstosa_luigi.status.groups import Group, failed_alike, undone_alike
 from lstosa_luigi.status.model import NightStatus, Product, Progress, RunStatus, State
@@ -84,7 +84,7 @@ class Gallery:
     """Files of one kind that people look at, with pictures of some of their pages."""
 
     product: str
-    files: tuple[tuple[str, Path, tuple[tuple[int, Path], ...]], ...]
+    files: tuple[tuple[str, Path, tuple[Picture, ...]], ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -224,7 +224,7 @@ def plots_of(status: NightStatus) -> list[Plot]:
 
 
 def _galleries(status: NightStatus, pictures: Pictures) -> Iterator[Gallery]:
-    kinds: dict[str, list[tuple[str, Path, tuple[tuple[int, Path], ...]]]] = {}
+    kinds: dict[str, list[tuple[str, Path, tuple[Picture, ...]]]] = {}
     for product in status.products:
         for name in _files_for_people(product):
             path = Path(name)

@@ -6,7 +6,7 @@ see the plots opens the file.
 
 from __future__ import annotations
 
-__all__ = ["Pictures", "Plot", "draw"]
+__all__ = ["Picture", "Pictures", "Plot", "draw"]
 
 import contextlib
 import dataclasses
@@ -14,6 +14,7 @@ import hashlib
 import os
 import re
 import shutil
+import struct
 import subprocess
 import time
 from collections.abc import Iterable
@@ -43,8 +44,18 @@ class Plot:
     first: int = 1
 
 
-Pictures = dict[Path, list[tuple[int, Path]]]
-"""Of each PDF file the pages that there are pictures of, and these."""
+@dataclasses.dataclass(frozen=True, order=True)
+class Picture:
+    """A picture of a page, counted from 1; width and height in pixels."""
+
+    page: int
+    file: Path
+    width: int
+    height: int
+
+
+Pictures = dict[Path, list[Picture]]
+"""The pictures of each PDF file of which there are any."""
 
 
 def draw(plots: Iterable[Plot], folder: Path) -> Pictures:
@@ -75,10 +86,21 @@ def draw(plots: Iterable[Plot], folder: Path) -> Pictures:
                 path.unlink(missing_ok=True)
     found = {}
     for plot, key in keys.items():
-        pictures = [(_page(path), path) for path in there.get(key, ()) if path.suffix != NONE]
+        paths = [path for path in there.get(key, ()) if path.suffix != NONE]
+        pictures = [picture for path in paths if (picture := _picture(path)) is not None]
         if pictures:
             found[plot.file] = sorted(pictures)
     return found
+
+
+def _picture(path: Path) -> Picture | None:
+    """Return what the head of a PNG file tells; None if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            width, height = struct.unpack(">16x2I", file.read(24))
+    except (OSError, struct.error):
+        return None
+    return Picture(_page(path), path, width, height)
 
 
 def _key(plot: Plot) -> str | None:

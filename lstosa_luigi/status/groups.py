@@ -21,8 +21,8 @@ class Group:
     state : State
         How they stand.
     reason : str
-        The cause of a failure; what is waited for, without the unit where each of several waits
-        for its own.
+        Why, in words; empty if there is nothing to say. Where each of several subruns waits for
+        its own, without the unit.
     members : tuple of Product
         All of them.
     """
@@ -38,12 +38,6 @@ class Group:
         count = len(self.members)
         return self.members[0].title if count == 1 else f"{count} {self.product}"
 
-    @property
-    def why(self) -> str:
-        """The reason in words; empty if there is none."""
-        waits = self.reason and self.state is State.WAITING
-        return f"waits for {self.reason}" if waits else self.reason
-
 
 def failed_alike(failed: Iterable[Product]) -> list[Group]:
     """Put products together that failed for one cause."""
@@ -56,8 +50,11 @@ def undone_alike(undone: Iterable[Product]) -> list[Group]:
 
 
 def _reason(product: Product) -> str:
-    waits = product.waits_for.rpartition(" ")[0] if product.subrun is not None else ""
-    return product.cause or waits or product.waits_for
+    if product.cause:
+        return product.cause
+    own = product.waits_for.rpartition(" ")[0] if product.subrun is not None else ""
+    waits_for = own or product.waits_for
+    return f"waits for {waits_for}" if waits_for and product.state is State.WAITING else waits_for
 
 
 def _grouped(reasons: Iterable[tuple[Product, str]]) -> list[Group]:

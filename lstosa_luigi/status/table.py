@@ -233,7 +233,7 @@ def _run_parts(status: NightStatus, number: int) -> Iterator[list[str]]:
 def _grouped(products: Sequence[Product]) -> Iterator[str]:
     """Name what is not there; what stands alike in one line."""
     for group in undone_alike(products):
-        why = f": {group.why}" if group.why else ""
+        why = f": {group.reason}" if group.reason else ""
         yield f"{_coloured(f'{group.state.value:<8}', COLOURS[group.state])} {group.title}{why}"
 
 
