@@ -54,6 +54,4 @@ def _nights(settings: config.Settings, options: argparse.Namespace) -> Iterator[
             continue
         for production in sorted(night.iterdir()):
             if production.is_dir() and options.prod_id in ("", production.name):
-                yield NightlyClose(
-                    date=date, telescope=options.telescope, prod_id=production.name
-                )
+                yield NightlyClose(date=date, telescope=options.telescope, prod_id=production.name)

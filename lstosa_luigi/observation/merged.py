@@ -51,7 +51,7 @@ def merge(table: str, parts: Iterable[str], name: str) -> str:
 
 
 def starts_of(table: str, night: str) -> dict[int, str]:
-    """Return when the runs of a night began (UTC, ISO 8601), but for those of which it is not known.
+    """Return when the runs of a night began (UTC, ISO 8601), where that is known.
 
     Raises
     ------

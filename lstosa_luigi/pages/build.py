@@ -118,9 +118,7 @@ def _write_night(root: NightlyClose, pages: PageLayout) -> None:
         nav=_nav(pages, at, layout),
         **common,
     )
-    _write_text(
-        pages.entry(layout), dump_entry(entry_of(status, _sources(root), _starts(layout)))
-    )
+    _write_text(pages.entry(layout), dump_entry(entry_of(status, _sources(root), _starts(layout))))
 
 
 def _count(status: NightStatus, state: State) -> int:
@@ -181,7 +179,9 @@ def _undone_title(status: NightStatus) -> str:
 def _log_end(name: str) -> str:
     """Return the end of a log, as a page can show it."""
     text = clean(last_lines(Path(name), LOG_LINES))
-    return "\n".join(line if len(line) <= LINE else f"{line[:LINE]} ..." for line in text.split("\n"))
+    return "\n".join(
+        line if len(line) <= LINE else f"{line[:LINE]} ..." for line in text.split("\n")
+    )
 
 
 def _sources(root: NightlyClose) -> dict[int, Source]:
@@ -271,6 +271,8 @@ def write_index(layout: Layout, pages: PageLayout) -> None:
             at,
             "catalog.html",
             rows=rows,
+            links={page: href(page, at) for _, page in places},
+            several=len({(entry.telescope, entry.prod_id) for entry, _ in places}) > 1,
             sources=len({run.source for run, _, _ in rows if run.source}),
             nav=_nav(pages, at),
             written=_now(),

@@ -111,9 +111,7 @@ class NightPage:
     last_made: str
 
 
-def night_page(
-    status: NightStatus, pictures: Pictures, log_end: Callable[[str], str]
-) -> NightPage:
+def night_page(status: NightStatus, pictures: Pictures, log_end: Callable[[str], str]) -> NightPage:
     """Put the page of a night together.
 
     Parameters
@@ -181,9 +179,7 @@ def _failures(
             command = accept_command(status)
         else:
             command = discard_command(status, first.unit.removeprefix("Run"))
-        yield Failure(
-            group, tuple(shown), units_in_words(group.members[len(shown) :]), command
-        )
+        yield Failure(group, tuple(shown), units_in_words(group.members[len(shown) :]), command)
 
 
 # --- runs and choices ----------------------------------------------------------------------

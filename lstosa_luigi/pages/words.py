@@ -14,7 +14,9 @@ from pathlib import Path
 from lstosa_luigi.status.model import Product
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
-_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNSEEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 """Characters that do not show, or turn the direction of what follows; but for tab and new line."""
 _COMMAND = re.compile(r"(?:lstosa|luigi) -?-?\w.*?(?=; |, and |, or | of another|$)")
 RANGES = 40
@@ -23,6 +25,8 @@ RANGES = 40
 
 def clean(text: str) -> str:
     """Return text without what a terminal would obey and a page cannot show."""
+    if text.isprintable():
+        return text
     return _UNSEEN.sub("\ufffd", _ANSI.sub("", text))
 
 

@@ -35,5 +35,3 @@ def written(shown) -> Callable[..., Page]:
         return found[page]
 
     return write
-
-

@@ -54,7 +54,7 @@ class Page(HTMLParser):
             self.handle_endtag(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        assert self.open and self.open[-1] == tag, f"</{tag}> in {self.open}"
+        assert self.open[-1:] == [tag], f"</{tag}> in {self.open}"
         self.open.pop()
         if tag == "caption" and self._cell is not None:
             self._caption, self._cell = " ".join("".join(self._cell).split()), None
@@ -90,7 +90,7 @@ def read(path: Path) -> Page:
         if link.startswith("data:"):
             continue
         parts = urllib.parse.urlsplit(link)
-        assert not parts.scheme and not parts.netloc and not parts.path.startswith("/"), link
+        assert (parts.scheme, parts.netloc, parts.path[:1] == "/") == ("", "", False), link
         if not parts.path:
             assert parts.fragment in page.ids, link
         else:

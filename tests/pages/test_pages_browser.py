@@ -95,7 +95,7 @@ def _write(kind: str, night: FakeNight, pages: PageLayout) -> Path:
 
 @pytest.fixture
 def show(browser, places) -> Iterator[Callable[..., Any]]:
-    """Return a function that opens a page; nothing may be asked for that is no file, or go wrong."""
+    """Return a function that opens a page; it may ask for files only, and nothing may go wrong."""
     wrong: list[str] = []
     contexts = []
 
@@ -122,7 +122,9 @@ def _note_outside(url: str, wrong: list[str]) -> None:
 
 
 def cells(page: Any, selector: str) -> list[list[str]]:
-    script = "rows => rows.filter(r => !r.hidden).map(r => [...r.cells].map(c => c.innerText.trim()))"
+    script = (
+        "rows => rows.filter(r => !r.hidden).map(r => [...r.cells].map(c => c.innerText.trim()))"
+    )
     return page.eval_on_selector_all(f"{selector} tbody tr", script)
 
 
@@ -189,7 +191,7 @@ def test_plots_are_seen_and_lead_to_their_page(show) -> None:
 def test_log_of_a_failure_is_text(show) -> None:
     page = show("failed")
     assert page.locator("pre.log").inner_text().startswith("</pre><script>alert(1)</script>")
-    assert page.locator("script").count() == 1
+    assert page.locator("script").count() == 2
 
 
 # --- sorting and searching -----------------------------------------------------------------
@@ -212,7 +214,8 @@ def test_columns_are_sorted_by_click_and_by_keyboard(show) -> None:
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Space")
     numbers = [int(row[0]) for row in cells(page, "table")]
-    assert numbers == sorted(numbers) and len(set(numbers)) == 3
+    assert numbers == sorted(numbers)
+    assert len(set(numbers)) == 3
     assert heading.get_attribute("aria-sort") is None
 
 
@@ -265,10 +268,43 @@ def test_printed_page_has_all_rows_and_columns(show, tmp_path, kind: str) -> Non
     words = ["pdftotext", "-bbox", str(tmp_path / "page.pdf"), "-"]
     told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     sizes = re.findall(r'<page width="([\d.]+)" height="([\d.]+)"', told)
-    assert sizes and {(round(float(w)), round(float(h))) for w, h in sizes} == {(842, 595)}
+    assert sizes
+    assert {(round(float(w)), round(float(h))) for w, h in sizes} == {(842, 595)}
     found = re.findall(r'<word xMin="([\d.-]+)".* xMax="([\d.-]+)".*>(.*)</word>', told)
     inside = " ".join(html.unescape(t) for x0, x1, t in found if 0 <= float(x0) < float(x1) <= 842)
     assert wanted
     # a long word is told in parts where it is broken
     assert {word for word in wanted if word[:8] not in inside} == set()
     assert len(found) == len([1 for x0, x1, _ in found if float(x1) <= 842])
+
+
+# --- long tables ---------------------------------------------------------------------------
+
+
+def test_long_table_shows_its_first_rows_and_is_searched_and_sorted_as_a_whole(
+    show, places, tmp_path
+) -> None:
+    long = tmp_path / "long.html"
+    text = places["catalogue"].read_text()
+    head, _, rest = text.partition("<tbody>")
+    tail = rest.partition("</tbody>")[2]
+    rows = "".join(
+        f'<tr><th scope="row">{n}</th>{"<td>Crab</td>" * 7}</tr>' for n in range(1200, 0, -1)
+    )
+    long.write_text(f"{head}<tbody>{rows}</tbody>{tail}")
+    places["long"] = long
+    page = show("long")
+    told = page.get_by_role("status")
+    assert told.inner_text() == "1200 rows, the first 500 are shown"
+    assert [row[0] for row in cells(page, "table")] == [str(n) for n in range(1200, 700, -1)]
+    page.locator("th button").first.click()
+    assert [row[0] for row in cells(page, "table")] == [str(n) for n in range(1, 501)]
+    page.get_by_label("Search").fill("1199")
+    assert ([row[0] for row in cells(page, "table")], told.inner_text()) == (
+        ["1199"],
+        "1 of 1200 rows",
+    )
+    page.get_by_label("Search").fill("")
+    page.get_by_role("button", name="Show all").click()
+    assert len(cells(page, "table")) == 1200
+    assert page.locator("tbody tr:visible").count() == 1200

@@ -67,7 +67,7 @@ def test_changed_file_is_drawn_anew_and_what_is_old_is_removed(tmp_path, calls) 
     os.utime(file, (1, 1))
     found = draw([Plot(file)], folder)
     assert len(calls) == 3
-    assert [path for path in folder.iterdir()] == [found[file][0].file]
+    assert list(folder.iterdir()) == [found[file][0].file]
 
 
 def test_damaged_file_has_no_pictures_and_is_tried_once(tmp_path, calls) -> None:
