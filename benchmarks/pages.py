@@ -77,7 +77,9 @@ def measure_index(root: Path, number: int) -> tuple[float, float]:
 def entry_of(date: datetime.date, number: int) -> Entry:
     """Return a closed night of 40 runs."""
     runs = tuple(
-        RunEntry(RUNS * number + i, "Mrk 421", 166.114, 38.209, f"{date}T21:00:00", 100, "done")
+        RunEntry(
+            RUNS * number + i, "Mrk 421", 166.114, 38.209, f"{date}T21:00:00", 19.6, "", 100, "done"
+        )
         for i in range(RUNS)
     )
     now = f"{date}T09:00:00+00:00"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lstosa_luigi.layout import telescope_prefix
+from lstosa_luigi.layout import PageLayout, telescope_prefix
 from tests.configuration import layout_below, load
 
 DL2 = "tailcut84/nsb_tuning_0.14"
@@ -304,3 +304,24 @@ def test_directory_that_is_set_moves_what_lies_below_it(monkeypatch, tmp_path):
     moved = load(monkeypatch, tmp_path, paths={"dl1_dir": str(tmp_path / "elsewhere")})
     assert moved.directories.longterm_dir == tmp_path / "elsewhere/datacheck_files/night_wise"
     assert moved.directories.dl2_dir == tmp_path / "DL2"
+
+
+def test_pages_lie_below_the_housekeeping_with_the_names_of_lstosa(monkeypatch, tmp_path) -> None:
+    layout = layout_below(monkeypatch, tmp_path)
+    pages = PageLayout.of(layout.directories)
+    night = "20200117/v0.1.0"
+    found = {
+        "index.html": pages.index(),
+        "LST_source_catalog.html": pages.catalog(),
+        f"{night}/osa_status_LST-1_20200117.html": pages.night(layout),
+        f"{night}/osa_status_LST-1_20200117.json": pages.entry(layout),
+        f"{night}/osa_gainsel_status_LST-1_20200117.html": pages.gain_selection(layout),
+        f"{night}/thumbnails_LST-1": pages.thumbnails(layout),
+    }
+    assert {name: tmp_path / "OSA/Pages" / name for name in found} == found
+    assert PageLayout.of(layout.directories, "/web").index() == Path("/web/index.html")
+    entry = pages.entry(layout)
+    entry.parent.mkdir(parents=True)
+    entry.write_text("{}")
+    entry.with_name("rows.json").write_text("[]")
+    assert pages.entries() == [entry]

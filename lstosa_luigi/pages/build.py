@@ -33,11 +33,14 @@ from lstosa_luigi.pages.index import Place, calendar_of, catalog_rows
 from lstosa_luigi.pages.night import NightPage, night_page, plots_of
 from lstosa_luigi.pages.render import render
 from lstosa_luigi.pages.thumbnails import draw
+from lstosa_luigi.pages.times import Taken, taken
 from lstosa_luigi.pages.words import clean, href
 from lstosa_luigi.status.assembly import read_status
 from lstosa_luigi.status.model import NightStatus, Standing, State
 from lstosa_luigi.status.table import attempts_of
 
+EVENTS = "MergedDL1"
+"""Product that holds the times of the events of a run."""
 LOG_LINES = 20
 LINE = 500
 """Characters of a line of a log."""
@@ -118,7 +121,9 @@ def _write_night(root: NightlyClose, pages: PageLayout) -> None:
         nav=_nav(pages, at, layout),
         **common,
     )
-    _write_text(pages.entry(layout), dump_entry(entry_of(status, _sources(root), _starts(layout))))
+    entry = pages.entry(layout)
+    times = _times(status, entry)
+    _write_text(entry, dump_entry(entry_of(status, _sources(root), _starts(layout), times)))
 
 
 def _count(status: NightStatus, state: State) -> int:
@@ -198,6 +203,24 @@ def _starts(layout: Layout) -> dict[int, str]:
         text = layout.pointed_run_summary().read_text(encoding="utf-8")
         return merged.starts_of(text, str(layout.date))
     return {}
+
+
+def _times(status: NightStatus, entry: Path) -> dict[int, Taken]:
+    """Return when runs were taken by their events, read anew only of files that changed."""
+    known: dict[int, Taken] = {}
+    with contextlib.suppress(InputError, OSError, ValueError):
+        before = parse_entry(entry.read_text(encoding="utf-8"), str(entry))
+        for run in before.runs:
+            if run.of and run.minutes is not None:
+                known[run.run] = Taken(run.start, run.minutes, run.of)
+    found = {}
+    for product in status.products:
+        is_there = product.state is State.DONE and not product.refusal
+        if product.product == EVENTS and product.run is not None and is_there:
+            told = taken(Path(product.files[0]), known.get(product.run))
+            if told is not None:
+                found[product.run] = told
+    return found
 
 
 # --- all nights ----------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from lstosa_luigi.errors import InputError
 from lstosa_luigi.observation.catalog import Source
 from lstosa_luigi.observation.runs import DATA
+from lstosa_luigi.pages.times import Taken
 from lstosa_luigi.status.model import NightStatus, Standing, State
 from lstosa_luigi.status.verdict import headline
 
@@ -33,7 +34,12 @@ class RunEntry:
     ra_deg, dec_deg : float or None
         Coordinates of the source (ICRS) in degrees.
     start : str
-        When it began (UTC, ISO 8601); empty if no table says so.
+        When it began (UTC, ISO 8601); empty if nothing says so.
+    minutes : float or None
+        How long it took.
+    of : str
+        What these were read of, as :class:`~lstosa_luigi.pages.times.Taken` has it; empty if that
+        was no file of events.
     subruns : int
         How many were taken.
     state : str
@@ -45,6 +51,8 @@ class RunEntry:
     ra_deg: float | None
     dec_deg: float | None
     start: str
+    minutes: float | None
+    of: str
     subruns: int
     state: str
 
@@ -95,7 +103,10 @@ class Entry:
 
 
 def entry_of(
-    status: NightStatus, sources: Mapping[int, Source], starts: Mapping[int, str]
+    status: NightStatus,
+    sources: Mapping[int, Source],
+    starts: Mapping[int, str],
+    times: Mapping[int, Taken],
 ) -> Entry:
     """Return what is said of a night.
 
@@ -106,20 +117,24 @@ def entry_of(
     sources : mapping of int to Source
         What each run was taken on, as far as it is known.
     starts : mapping of int to str
-        When each run began, likewise.
+        When each run began by the table of the runs of all nights, likewise.
+    times : mapping of int to Taken
+        When each run was taken by its events, which counts more.
     """
     runs = []
     for run in status.runs:
         if DATA not in (run.type, run.observed_type):
             continue
-        source = sources.get(run.run)
+        source, told = sources.get(run.run), times.get(run.run)
         runs.append(
             RunEntry(
                 run=run.run,
                 source=run.source,
                 ra_deg=None if source is None else source.ra_deg,
                 dec_deg=None if source is None else source.dec_deg,
-                start=starts.get(run.run, ""),
+                start=starts.get(run.run, "") if told is None else told.start,
+                minutes=None if told is None else told.minutes,
+                of="" if told is None else told.of,
                 subruns=len(run.subruns),
                 state=run.state.value,
             )

@@ -17,7 +17,7 @@ from tests.fakes import made
 from tests.pages.conftest import pages_of
 from tests.pages.markup import read
 
-RUN = RunEntry(7, "Mrk 421", 166.114, 38.209, "2024-03-02T21:00:00", 100, "done")
+RUN = RunEntry(7, "Mrk 421", 166.114, 38.209, "2024-03-02T21:00:00", 19.6, "1 2", 100, "done")
 ENTRY = Entry(
     date="2024-03-02",
     telescope="LST1",
@@ -108,7 +108,7 @@ def test_two_productions_of_a_night_stand_beside_each_other(layout, pages) -> No
     write_index(layout, pages)
     assert len(read(pages.index()).table("All nights")) == 3
     rows = read(pages.catalog()).table("DATA runs of all nights")
-    assert [row[8:] for row in rows] == [
+    assert [row[9:] for row in rows] == [
         ["Tel", "Production"],
         ["LST1", "v0.12.3"],
         ["LST1", "v0 new #1"],
@@ -136,7 +136,7 @@ def test_index_reads_no_product_of_any_night(layout, pages, monkeypatch) -> None
     monkeypatch.setattr("lstosa_luigi.pages.build.read_status", None)
     write_index(layout, pages)
     assert read(pages.catalog()).table("DATA runs of all nights")[1] == [
-        *("00007", "Mrk 421", "2024-03-02", "2024-03-02 21:00:00", "166.114", "38.209"),
+        *("00007", "Mrk 421", "2024-03-02", "2024-03-02 21:00:00", "19.6", "166.114", "38.209"),
         *("100", "done"),
     ]
     assert "DATA runs of all nights, newest first; LST1, v0.12.3" in read(pages.catalog()).tables
@@ -158,7 +158,7 @@ def test_entry_has_sources_and_starts_as_far_as_they_are_known(shown) -> None:
         ("Crab", "2024-03-02T21:00:00"),
         ("Mrk 421", ""),
     ]
-    assert entry_of(night.status(), {}, {}).runs[0].ra_deg is None
+    assert entry_of(night.status(), {}, {}, {}).runs[0].ra_deg is None
 
 
 def test_all_writes_each_production_of_each_night(shown) -> None:

@@ -192,7 +192,7 @@ def test_names_with_spaces_single_subruns_and_runs_that_are_part_of_each_other(
         ["01968", "Mrk 421 (wobble)", "2024-03-02"],
         ["00968", "Crab", "2024-03-02"],
     ]
-    assert catalogue[1][4:8] == ["83.633", "22.015", "2", "done"]
+    assert catalogue[1][5:9] == ["83.633", "22.015", "2", "done"]
 
 
 def test_half_written_record_is_told(shown, written) -> None:

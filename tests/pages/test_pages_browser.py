@@ -40,7 +40,9 @@ def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        started = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
         yield started
         started.close()
 
@@ -289,7 +291,7 @@ def test_long_table_shows_its_first_rows_and_is_searched_and_sorted_as_a_whole(
     head, _, rest = text.partition("<tbody>")
     tail = rest.partition("</tbody>")[2]
     rows = "".join(
-        f'<tr><th scope="row">{n}</th>{"<td>Crab</td>" * 7}</tr>' for n in range(1200, 0, -1)
+        f'<tr><th scope="row">{n}</th>{"<td>Crab</td>" * 8}</tr>' for n in range(1200, 0, -1)
     )
     long.write_text(f"{head}<tbody>{rows}</tbody>{tail}")
     places["long"] = long
