@@ -152,7 +152,7 @@ def test_nothing_sticks_out_at_any_width(show, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
-def test_axe_finds_nothing_serious(show, kind: str, scheme: str, width: int) -> None:
+def test_axe_finds_nothing_wrong(show, kind: str, scheme: str, width: int) -> None:
     if importlib.util.find_spec("axe_playwright_python") is None:
         unavailable("axe-playwright-python is not installed")
     from axe_playwright_python.sync_playwright import Axe
@@ -161,9 +161,8 @@ def test_axe_finds_nothing_serious(show, kind: str, scheme: str, width: int) -> 
     told = Axe().run(page).response
     assert len(told["passes"]) > 10, "it has looked"
     assert [
-        (one["id"], [node["target"] for node in one["nodes"]][:3])
+        (one["impact"], one["id"], [node["target"] for node in one["nodes"]][:3])
         for one in told["violations"]
-        if one["impact"] in ("serious", "critical")
     ] == []
 
 
