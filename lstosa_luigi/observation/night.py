@@ -108,9 +108,11 @@ class Night:
             observed = _observed(other)
             listed = {run.number for run in observed.runs} if observed is not None else set()
             for run in self.summary.of_type(DATA):
+                if run.number not in listed:  # as nearly all: it is asked for again by each run
+                    continue
                 here, there = (at.r0_file(run.number, 0) for at in (self.layout, other))
                 is_begun = self.layout.dl1a(run.number, 0).exists()
-                if run.number in listed and not here.exists() and not is_begun and there.exists():
+                if not here.exists() and not is_begun and there.exists():
                     found[run.number] = other.date
         return found
 
