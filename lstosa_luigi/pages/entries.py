@@ -182,7 +182,8 @@ def parse_entry(text: str, name: str) -> Entry:
         data["runs"] = tuple(RunEntry(**run) for run in data["runs"])
         entry = Entry(**data)
         Standing[entry.standing.upper()]
-        State(entry.runs[0].state) if entry.runs else None
+        for run in entry.runs:
+            State(run.state)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(f"{name}: cannot be read as the entry of a night ({error})") from error
     return entry
