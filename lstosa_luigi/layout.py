@@ -491,6 +491,30 @@ class Layout:
         name = f"Decisions_{self.prefix}_{self.flat_date}.yaml"
         return self.directories.osa_dir / "Decisions" / name
 
+    def nightly_log(self, began: datetime.datetime) -> Path:
+        """What a command of ``lstosa nightly`` printed that began then (UTC)."""
+        return self.log(f"NightlyClose_{began:%Y%m%dT%H%M%SZ}")
+
+    def nightly_logs(self) -> list[Path]:
+        """All those that are kept, in the order of their beginnings."""
+        return sorted(self.log("").parent.glob("NightlyClose_????????T??????Z.log"))
+
+    def nightly_state(self) -> Path:
+        """How the last command of ``lstosa nightly`` for the night went."""
+        return self._of_night("Nightly", "Nightly")
+
+    def told(self) -> Path:
+        """What people were told of the night."""
+        return self._of_night("Notifications", "Told")
+
+    def troubles(self) -> Path:
+        """What stood in the way of ``lstosa nightly`` and was told of, for all nights."""
+        return self.directories.osa_dir / "Notifications" / "Troubles.json"
+
+    def _of_night(self, folder: str, kind: str) -> Path:
+        name = f"{kind}_{self.prefix}_{self.flat_date}_{self.prod_id}.json"
+        return self.directories.osa_dir / folder / name
+
     def lock(self, root: str) -> Path:
         """Lock of one root task."""
         return self.directories.osa_dir / "locks" / f"{root}.lock"

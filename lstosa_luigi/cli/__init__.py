@@ -9,7 +9,18 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from lstosa_luigi.cli import cancel, decide, jobs, luigid, plan, show, simulate_night, status
+from lstosa_luigi.cli import (
+    cancel,
+    decide,
+    jobs,
+    luigid,
+    nightly,
+    notify,
+    plan,
+    show,
+    simulate_night,
+    status,
+)
 from lstosa_luigi.errors import ExitCode, LstosaError
 
 VERBS = {
@@ -21,6 +32,8 @@ VERBS = {
     "show": show,
     "jobs": jobs,
     "cancel": cancel,
+    "nightly": nightly,
+    "notify": notify,
 }
 
 
