@@ -14,7 +14,7 @@ from collections.abc import Callable
 import luigi.interface
 
 TIMEOUT_S = 10.0
-BETWEEN_S = 5.0
+BETWEEN_S = 2.0
 """Between two questions, when one is waited for."""
 
 

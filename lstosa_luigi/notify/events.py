@@ -131,7 +131,7 @@ def events_of(
     events = []
     reasons = list(_reasons(status, may_come))
     if reasons:
-        what = reasons[0].text if len(reasons) == 1 else f"{len(reasons)} reasons"
+        what = reasons[0].text.splitlines()[0] if len(reasons) == 1 else f"{len(reasons)} reasons"
         events.append(_event(status, Kind.NEEDS_PERSON, f"needs a person: {what}", reasons))
     if closed_by is not None and now >= moment_after(night, closed_by):
         text = f"not closed by {closed_by:%H:%M} UTC"

@@ -6,7 +6,8 @@ __all__ = ["message_of", "send"]
 
 import os
 from collections.abc import Mapping
-from email.message import EmailMessage
+from email.header import Header
+from email.mime.text import MIMEText
 from email.utils import formatdate, make_msgid
 from pathlib import Path
 
@@ -18,17 +19,18 @@ PASSWORD = "LSTOSA_SMTP_PASSWORD"
 """Environment variable with the password, if no file has it."""
 
 
-def message_of(event: Event, sender: str, recipients: str) -> EmailMessage:
+def message_of(event: Event, sender: str, recipients: str) -> MIMEText:
     """Return an event as a mail (RFC 5322), whatever letters a source is written with."""
-    message = EmailMessage()
-    message["Subject"] = event.subject
+    # EmailMessage loses blanks of a subject that it has to encode
+    message = MIMEText(event.message, "plain", "utf-8")
+    letters = "us-ascii" if event.subject.isascii() else "utf-8"
+    message["Subject"] = Header(event.subject, letters).encode()
     message["From"] = sender
     message["To"] = recipients
     message["Date"] = formatdate(usegmt=True)
     message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2].strip("> ") or None)
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday reply, please
     message["X-Lstosa-Event"] = event.kind.value
-    message.set_content(event.message)
     return message
 
 
@@ -51,11 +53,12 @@ def send(event: Event, options: notify) -> list[str]:
     import ssl
 
     message = message_of(event, str(options.sender), str(options.recipients))
+    password = _password(options) if options.smtp_user else ""
     with smtplib.SMTP(options.smtp_host, options.smtp_port, timeout=options.timeout) as server:
         if options.smtp_starttls:
             server.starttls(context=ssl.create_default_context())
         if options.smtp_user:
-            server.login(options.smtp_user, _password(options))
+            server.login(options.smtp_user, password)
         try:
             refused = server.send_message(message)
         except smtplib.SMTPRecipientsRefused as error:
@@ -71,6 +74,13 @@ def _in_words(refused: Mapping[str, tuple[int, bytes]]) -> list[str]:
 
 
 def _password(options: notify) -> str:
+    password = _secret(options)
+    if not password.isascii():
+        raise ConfigError("[notify] smtp_user: smtplib sends no password but one of ASCII letters")
+    return password
+
+
+def _secret(options: notify) -> str:
     if not options.smtp_password_file:
         try:
             return os.environ[PASSWORD]

@@ -42,7 +42,11 @@ class Memory:
     path: Path
 
     def __post_init__(self) -> None:
-        self._told: dict[str, dict[str, dict[str, str]]] = _read(self.path).get("told", {})
+        self._told: dict[str, dict[str, dict[str, str]]] = {}
+        told = _read(self.path).get("told")
+        for way, kinds in told.items() if isinstance(told, dict) else ():
+            if isinstance(kinds, dict) and all(isinstance(r, dict) for r in kinds.values()):
+                self._told[way] = kinds
 
     def has_told(self, kind: Kind, way: str) -> bool:
         """Whether anything of a kind was told."""

@@ -100,8 +100,8 @@ class Teller:
                 command.tell(event, self.options)
             else:
                 self.say(f"{event.subject}\n\n{event.message}")
-        except (OSError, LstosaError) as error:
-            said = error if isinstance(error, LstosaError) else _words(error)
+        except (OSError, ValueError, LstosaError) as error:
+            said = _words(error) if isinstance(error, OSError) else str(error)
             again = "It is tried again each time, and told of no more until it works."
             self.warn(way, f"nobody can be told by {way} ({said})", again)
             return False
@@ -114,7 +114,7 @@ class Teller:
         with contextlib.suppress(OSError):  # on a full disk it is told each time
             is_new = self.troubles.begin(name, text)
         if is_new:
-            self.say(f"WARNING: {text}. {what_to_do}")
+            self.say(f"WARNING: {text}. {what_to_do}".rstrip())
 
 
 def look_after(
@@ -142,10 +142,10 @@ def tell_obstacle(root: NightlyClose, teller: Teller, text: str, key: str) -> No
 
 def _tell(root: NightlyClose, teller: Teller, events: list[Event]) -> bool:
     path = root.layout.told()
-    if not teller.news(events, Memory(path)):
-        return True
     lock = RootLock(root.layout.lock(f"Told_{root.task_id}"), f"Telling of {root.title}")
     try:
+        if not teller.news(events, Memory(path)):
+            return True
         lock.acquire()
         memory = Memory(path)
         told = [teller.tell(news, memory) for news in teller.news(events, memory)]
