@@ -12,6 +12,7 @@ from typing import NoReturn
 from lstosa_luigi.cli import (
     cancel,
     decide,
+    install_service,
     jobs,
     luigid,
     nightly,
@@ -34,6 +35,7 @@ VERBS = {
     "cancel": cancel,
     "nightly": nightly,
     "notify": notify,
+    "install-service": install_service,
 }
 
 
