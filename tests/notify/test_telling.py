@@ -17,7 +17,8 @@ from lstosa_luigi.notify.memory import Troubles
 from lstosa_luigi.notify.telling import Teller, look_after, tell_obstacle
 from lstosa_luigi.status.facts import Queue
 from tests.fakes import made
-from tests.notify.conftest import MailServer, Watched
+from tests.fakes.mail import MailServer
+from tests.notify.conftest import Watched
 
 DL2 = "DL2 Run00003"
 
