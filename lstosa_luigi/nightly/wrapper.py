@@ -80,8 +80,15 @@ class Wrapper:
             lock.release()
         return max(self._codes.values(), default=int(ExitCode.OK))
 
-    def _look(self) -> None:
-        look_after(self.roots, self._teller, self.now(), self._queue)
+    def _look(self, *roots: NightlyClose) -> None:
+        """Tell what is new of some nights, or all; no defect of that may end what is at work."""
+        try:
+            look_after(roots or self.roots, self._teller, self.now(), self._queue)
+        except Exception as error:
+            text = f"it is not known what is new of the nights ({type(error).__name__}: {error})"
+            self._teller.warn("news", text, "Look at them with lstosa status.")
+        else:
+            self._teller.troubles.end("news")
 
     def _open_nights(self) -> list[NightlyClose]:
         """Return the nights to start, and say what becomes of the others."""
@@ -170,4 +177,4 @@ class Wrapper:
             command.end(self.now())
         code = command.poll()
         self._note(command.root, ExitCode.UNHANDLED if code is None else code, f"ended with {code}")
-        look_after([command.root], self._teller, self.now(), self._queue)
+        self._look(command.root)

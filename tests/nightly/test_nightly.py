@@ -165,6 +165,41 @@ def test_a_wrong_configuration_is_told_in_one_line(ticks) -> None:
     )
 
 
+def test_night_that_cannot_be_started_is_told_once_and_the_others_are_started(ticks) -> None:
+    it = ticks(options={"nightly": {"days_back": "1"}}, runs=TINY[:2])
+    older = it.night.add_night(last_night(1), ((11, "DRS4", 1), (12, "PEDCALIB", 1)))
+    blocked = it.night.analysis.parent
+    blocked.parent.mkdir()
+    blocked.write_text("no directory")
+    printed = it.tick(code=ExitCode.UNHANDLED)
+    text = f"The night of {it.night.date} cannot be started: [Errno 20] Not a directory: "
+    assert [line for line in printed if line.startswith(text)]
+    assert older.flag.exists()
+    assert it.tick(code=ExitCode.UNHANDLED) == []
+    blocked.unlink()
+    assert it.tick() == []
+    assert it.night.flag.exists()
+
+
+def test_what_goes_wrong_with_the_news_stops_no_night(ticks) -> None:
+    it = ticks(runs=TINY[:2])
+    script = """
+import lstosa_luigi.nightly.wrapper as wrapper
+from lstosa_luigi.cli import main
+def fail(*_):
+    raise RuntimeError("a defect")
+wrapper.look_after = fail
+print(main(["nightly"]), main(["nightly"]))
+"""
+    lines = it.night.python(script).stdout.splitlines()
+    assert lines == [
+        "WARNING: it is not known what is new of the nights (RuntimeError: a defect). Look at them "
+        "with lstosa status.",
+        "0 0",
+    ]
+    assert it.night.flag.exists()
+
+
 # --- while the telescope observes ----------------------------------------------------------
 
 
