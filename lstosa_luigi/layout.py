@@ -118,6 +118,10 @@ class Layout:
         """Whether there is any raw file of the night."""
         return any(self._has_raw(root) for root in self.raw_roots())
 
+    def has_anything(self) -> bool:
+        """Whether there are raw data of the night, or something was begun with them."""
+        return self.has_raw_data() or self.analysis().is_dir()
+
     def _has_raw(self, root: Path) -> bool:
         return any((root / self.flat_date).glob(f"{self.prefix}.1.Run?????.????.fits.fz"))
 

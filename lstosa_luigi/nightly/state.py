@@ -92,7 +92,7 @@ def verdict_of(
     layout = root.layout
     if root.complete():
         return Verdict.CLOSED
-    if not layout.has_raw_data() and not layout.analysis().is_dir():
+    if not layout.has_anything():
         return Verdict.UNOBSERVED
     if holder_of(layout.lock(root.task_id)) is not None:
         return Verdict.AT_WORK

@@ -165,7 +165,7 @@ def obstacle(date: str, telescope: str, prod_id: str, text: str, key: str = "") 
         prod_id=prod_id,
         standing="failed",
         subject=_one_line(f"{telescope} {date} ({prod_id}) needs a person: {text}"),
-        reasons=(Reason(key or _key(text), text),),
+        reasons=(_same(text, key),),
         conclusion=f"Night {date} ({prod_id}) is not closed.",
     )
 
@@ -190,9 +190,9 @@ def _reasons(status: NightStatus, may_come: bool) -> Iterator[Reason]:
     """Yield why somebody is needed, in the words of the status."""
     if not status.is_accepted:  # else the next command closes the night without
         for product in status.in_state(State.FAILED):
-            yield Reason(_key(f"{product.title}: {product.cause}"), _failure(product))
+            yield Reason(_key(product.title, product.cause), _failure(product))
         for problem in status.problems:
-            yield Reason(_key(problem), problem)
+            yield _same(problem)
         if not may_come:
             for thing in status.missing:
                 yield _same(thing.hint, thing.name)
@@ -210,9 +210,13 @@ def _same(text: str, key: str = "") -> Reason:
     return Reason(key or text, text)
 
 
-def _key(text: str) -> str:
-    """Return what stays the same when the same fails again: process ids and times do not."""
-    return re.sub(r"0x[0-9a-fA-F]+|(?<![\w.])\d{6,}|\d+\.\d{3,}|\d\d:\d\d:\d\d", "#", text)
+def _key(title: str, cause: str) -> str:
+    """Return what stays the same when the same fails again: numbers of processes and jobs do not.
+
+    That of an exit code does.
+    """
+    words = re.sub(r"0x[0-9a-fA-F]+|(?<!exit code )(?<!\d)\d+", "#", cause)
+    return f"{title}: {words}"
 
 
 def _one_line(text: str) -> str:

@@ -163,12 +163,12 @@ def _tell(root: NightlyClose, teller: Teller, events: list[Event]) -> bool:
 def found_events(
     root: NightlyClose, options: notify, now: datetime.datetime, queue: Queue
 ) -> list[Event]:
-    """Return what there is to tell of a night, told or not; nothing if nothing was begun."""
+    """Return what there is to tell of a night, told or not; nothing if nothing was observed."""
     night = str(root.date), str(root.telescope), str(root.prod_id)
     try:
         if root.complete():
             return [closing_of(*night, root.conclusion())]
-        if not root.layout.analysis().is_dir():
+        if not root.layout.has_anything():
             return []
         status = read_status(root, queue)
     except LstosaError as error:

@@ -99,11 +99,14 @@ def test_night_without_raw_data_is_no_failure(ticks) -> None:
 
 
 def test_what_fails_is_printed_once_and_tried_again_later_or_when_somebody_decides(ticks) -> None:
-    it = ticks()
-    it.night.control(fail=["lstchain_dl1_to_dl2"])
+    it = ticks(runs=TINY[:2])
+    it.night.control(fail=["onsite_create_calibration_file"])
     printed = it.tick(code=ExitCode.TASK_FAILED)
-    assert printed[0] == f"LST1 {it.night.date} (v0.12.3) needs a person: 2 reasons"
-    assert "Run00003_DL2.log" in "\n".join(printed)
+    assert printed[0] == (
+        f"LST1 {it.night.date} (v0.12.3) needs a person: FAILED "
+        "ChargeCalibration Run00002: exit code 1: RuntimeError: told to fail"
+    )
+    assert "Run00002_ChargeCalibration.log" in "\n".join(printed)
     it.night.forget_calls()
     assert it.tick(code=ExitCode.TASK_FAILED) == []
     assert it.night.calls() == [], "it would only fail again"
@@ -118,8 +121,8 @@ def test_what_fails_is_printed_once_and_tried_again_later_or_when_somebody_decid
 
 
 def test_who_asks_for_a_night_gets_it_tried_at_once(ticks) -> None:
-    it = ticks()
-    it.night.control(fail=["lstchain_dl1_to_dl2"])
+    it = ticks(runs=TINY[:2])
+    it.night.control(fail=["onsite_create_calibration_file"])
     it.tick(code=ExitCode.TASK_FAILED)
     it.night.control()
     assert it.tick("--date", it.night.date) == []
@@ -204,7 +207,7 @@ print(main(["nightly"]), main(["nightly"]))
 
 
 def test_nothing_is_started_in_the_hours_of_observation(ticks) -> None:
-    it = ticks(options={"nightly": {"not_while_observing": "00:00-23:59"}})
+    it = ticks(options={"nightly": {"not_while_observing": "00:00-23:59"}}, runs=TINY[:2])
     # the minute that is left out would be a pity
     it.night.write_config(nightly={"observing_command": "true"})
     assert it.tick(code=ExitCode.NOT_RUN) == []
@@ -234,7 +237,7 @@ def test_luigid_that_is_down_is_told_once_and_the_night_is_made_when_it_is_back(
     ticks, tmp_path
 ) -> None:
     port = free_port()
-    it = ticks(port)
+    it = ticks(port, runs=TINY[:2])
     printed = it.tick(code=ExitCode.UNHANDLED)
     (text,) = {line for line in printed if line.startswith("No luigid answers")}
     assert text == (
@@ -289,8 +292,8 @@ def test_luigid_that_takes_connections_but_hangs_does_not_answer(monkeypatch) ->
 
 
 def test_of_two_at_once_one_works_and_the_other_does_nothing(ticks) -> None:
-    it = ticks()
-    it.night.control(hang=["lstchain_dl1_to_dl2"])
+    it = ticks(runs=TINY[:2])
+    it.night.control(hang=["onsite_create_calibration_file"])
     first = it.start()
     wait_until(it.is_hanging)
     assert it.tick(code=ExitCode.ALREADY_RUNNING) == []
@@ -315,8 +318,8 @@ def test_started_together_they_make_nothing_twice(ticks) -> None:
 
 
 def test_killed_alone_its_command_goes_on_and_the_next_tick_leaves_it_alone(ticks) -> None:
-    it = ticks()
-    it.night.control(hang=["lstchain_dl1_to_dl2"])
+    it = ticks(runs=TINY[:2])
+    it.night.control(hang=["onsite_create_calibration_file"])
     first = it.start()
     wait_until(it.is_hanging)
     first.kill()
@@ -337,8 +340,8 @@ def test_killed_alone_its_command_goes_on_and_the_next_tick_leaves_it_alone(tick
     "number", [signal.SIGTERM, signal.SIGINT], ids=["told to end", "interrupted"]
 )
 def test_told_to_end_it_ends_its_command_and_the_next_tick_goes_on(ticks, number) -> None:
-    it = ticks()
-    it.night.control(hang=["lstchain_data_r0_to_dl1"])
+    it = ticks(runs=TINY[:2])
+    it.night.control(hang=["onsite_create_calibration_file"])
     first = it.start()
     wait_until(it.is_hanging)
     first.send_signal(number)
@@ -352,8 +355,8 @@ def test_told_to_end_it_ends_its_command_and_the_next_tick_goes_on(ticks, number
 
 
 def test_command_that_a_person_gave_is_left_alone(ticks) -> None:
-    it = ticks()
-    it.night.control(hang=["lstchain_data_r0_to_dl1"])
+    it = ticks(runs=TINY[:2])
+    it.night.control(hang=["onsite_create_calibration_file"])
     theirs = it.night.start()
     wait_until(it.is_hanging)
     try:

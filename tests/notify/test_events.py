@@ -162,8 +162,8 @@ def test_the_same_failure_of_another_process_is_no_news(watched) -> None:
     night = watched()
     made.fill(night.root, but=DL2)
     keys = set()
-    for pid, time in ((123456, "08:00:01"), (1234567, "09:10:11")):
-        cause = f"exit code 1: process {pid} at 0x7f{pid} died at {time}"
+    for pid, time in ((9387, "08:00:01"), (1234567, "09:10:11")):
+        cause = f"exit code 12: /.scratch/Run00003_DL2.1@vm@{pid}@1 at 0x7f{pid} died at {time}"
         made.fail(night.root, DL2, cause)
         (event,) = events(night)
         keys |= {reason.key for reason in event.reasons}

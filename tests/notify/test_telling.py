@@ -1,6 +1,7 @@
 """Telling by mail and by command, against a real server: once, and never in anybody's way."""
 
 import json
+import shutil
 import ssl
 import stat
 import subprocess
@@ -329,8 +330,17 @@ def test_what_is_told_by_hand_is_not_told_again_and_a_dry_run_tells_nobody(
     assert capsys.readouterr().out.startswith("WARNING: nobody can be told by mail (")
 
 
-def test_nothing_is_told_of_a_night_of_which_nothing_was_begun(watched, mail_server) -> None:
+def test_a_night_that_was_never_begun_is_late_too(watched, mail_server) -> None:
     night = watched(mail_server.options())
     night.night.run_summary.unlink()
+    assert look(night) == (True, [])
+    ((_, mail),) = mail_server.mails
+    assert mail["Subject"] == "LST1 2024-03-02 (v0.12.3) is not closed by 14:00 UTC"
+
+
+def test_nothing_is_told_of_a_night_that_was_not_observed(watched, mail_server) -> None:
+    night = watched(mail_server.options())
+    night.night.run_summary.unlink()
+    shutil.rmtree(night.night.base / "R0")
     assert look(night) == (True, [])
     assert (mail_server.mails, (night.night.base / "OSA").exists()) == ([], False)
