@@ -331,7 +331,8 @@ class Layout:
     def written_aside(self) -> tuple[Path, ...]:
         """Directories in which a killed process may have left a file without its final name."""
         records, refusals = self.record("").parent, self.refusal("").parent
-        return records, refusals, self.arrays(), self.night_finished().parent
+        every_day = (self.nightly_state().parent, self.told().parent)
+        return records, refusals, self.arrays(), self.night_finished().parent, *every_day
 
     def tailcuts_config(self, run: int) -> Path:
         """Cleaning settings found for a run."""

@@ -203,6 +203,31 @@ print(main(["nightly"]), main(["nightly"]))
     assert it.night.flag.exists()
 
 
+def test_people_are_told_while_a_night_is_at_work(ticks) -> None:
+    it = ticks(date=last_night(1), runs=TINY[:2], options={"notify": {"closed_by": "00:00"}})
+    it.night.control(hang=["onsite_create_calibration_file"])
+    script = """
+import lstosa_luigi.nightly.wrapper as wrapper
+from lstosa_luigi.cli import main
+wrapper.LOOK_S = 0.5
+main(["nightly"])
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        env=it.night.variables(),
+        cwd=it.night.root,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line == f"LST1 {it.night.date} (v0.12.3) is not closed by 00:00 UTC\n"
+    wait_until(it.is_hanging)
+    process.terminate()
+    process.communicate(timeout=60)
+    assert it.night.processes() == []
+
+
 # --- while the telescope observes ----------------------------------------------------------
 
 
