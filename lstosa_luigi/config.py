@@ -23,6 +23,8 @@ __all__ = [
     "local",
     "lstchain",
     "mc",
+    "nightly",
+    "notify",
     "pages",
     "paths",
     "production",
@@ -45,6 +47,7 @@ import luigi.configuration
 
 from lstosa_luigi.errors import ConfigError, ExitCode
 from lstosa_luigi.periods import parse_rules
+from lstosa_luigi.section_checks import check_nightly, check_notify
 from lstosa_luigi.sections import (
     AUTO,
     SECTIONS,
@@ -55,6 +58,8 @@ from lstosa_luigi.sections import (
     local,
     lstchain,
     mc,
+    nightly,
+    notify,
     pages,
     paths,
     production,
@@ -143,6 +148,8 @@ class Settings:
     pages: pages
     execution: execution
     local: local
+    nightly: nightly
+    notify: notify
 
 
 def load(prod_id: str = "") -> Settings:
@@ -213,6 +220,8 @@ def _load(prod_id: str, _config_id: int) -> Settings:
         pages=_with_parent(sections["pages"]),
         execution=execution_section,
         local=local_section,
+        nightly=check_nightly(sections["nightly"]),
+        notify=check_notify(sections["notify"]),
     )
 
 

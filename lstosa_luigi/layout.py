@@ -118,6 +118,10 @@ class Layout:
         """Whether there is any raw file of the night."""
         return any(self._has_raw(root) for root in self.raw_roots())
 
+    def has_anything(self) -> bool:
+        """Whether there are raw data of the night, or something was begun with them."""
+        return self.has_raw_data() or self.analysis().is_dir()
+
     def _has_raw(self, root: Path) -> bool:
         return any((root / self.flat_date).glob(f"{self.prefix}.1.Run?????.????.fits.fz"))
 
@@ -327,7 +331,8 @@ class Layout:
     def written_aside(self) -> tuple[Path, ...]:
         """Directories in which a killed process may have left a file without its final name."""
         records, refusals = self.record("").parent, self.refusal("").parent
-        return records, refusals, self.arrays(), self.night_finished().parent
+        every_day = (self.nightly_state().parent, self.told().parent)
+        return records, refusals, self.arrays(), self.night_finished().parent, *every_day
 
     def tailcuts_config(self, run: int) -> Path:
         """Cleaning settings found for a run."""
@@ -490,6 +495,30 @@ class Layout:
         """What the operators decided about the night, in all productions."""
         name = f"Decisions_{self.prefix}_{self.flat_date}.yaml"
         return self.directories.osa_dir / "Decisions" / name
+
+    def nightly_log(self, began: datetime.datetime) -> Path:
+        """What a command of ``lstosa nightly`` printed that began then (UTC)."""
+        return self.log(f"NightlyClose_{began:%Y%m%dT%H%M%SZ}")
+
+    def nightly_logs(self) -> list[Path]:
+        """All those that are kept, in the order of their beginnings."""
+        return sorted(self.log("").parent.glob("NightlyClose_????????T??????Z.log"))
+
+    def nightly_state(self) -> Path:
+        """How the last command of ``lstosa nightly`` for the night went."""
+        return self._of_night("Nightly", "Nightly")
+
+    def told(self) -> Path:
+        """What people were told of the night."""
+        return self._of_night("Notifications", "Told")
+
+    def troubles(self) -> Path:
+        """What stood in the way of ``lstosa nightly`` and was told of, for all nights."""
+        return self.directories.osa_dir / "Notifications" / "Troubles.json"
+
+    def _of_night(self, folder: str, kind: str) -> Path:
+        name = f"{kind}_{self.prefix}_{self.flat_date}_{self.prod_id}.json"
+        return self.directories.osa_dir / folder / name
 
     def lock(self, root: str) -> Path:
         """Lock of one root task."""

@@ -20,7 +20,7 @@ from lstosa_luigi.execution import files
 from lstosa_luigi.execution.lock import RootLock
 from lstosa_luigi.execution.task import SlurmTask
 from lstosa_luigi.graph import walk
-from lstosa_luigi.observation.night import decisions_of
+from lstosa_luigi.observation.night import are_there_decisions, decisions_of
 from lstosa_luigi.observation.reconstruction import (
     cleaning_of,
     fallbacks_of,
@@ -231,6 +231,9 @@ class NightlyClose(Entry):
 
     def _decided(self) -> list[list[Any]]:
         """What the operators decided, as the flag has it; also about what the night borrows."""
+        # so that a closed night is known for one without reading any table
+        if not are_there_decisions(self.layout, self.settings.calibration.max_days_back):
+            return []
         night = self.night
         known = decisions_of(self.layout) if night is None else night.related
         return [

@@ -9,7 +9,20 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from lstosa_luigi.cli import cancel, decide, jobs, luigid, pages, plan, show, simulate_night, status
+from lstosa_luigi.cli import (
+    cancel,
+    decide,
+    install_service,
+    jobs,
+    luigid,
+    nightly,
+    notify,
+    pages,
+    plan,
+    show,
+    simulate_night,
+    status,
+)
 from lstosa_luigi.errors import ExitCode, LstosaError
 
 VERBS = {
@@ -22,6 +35,9 @@ VERBS = {
     "show": show,
     "jobs": jobs,
     "cancel": cancel,
+    "nightly": nightly,
+    "notify": notify,
+    "install-service": install_service,
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Night", "decisions_of", "read_night", "sketched"]
+__all__ = ["Night", "are_there_decisions", "decisions_of", "read_night", "sketched"]
 
 import contextlib
 import contextvars
@@ -320,6 +320,16 @@ def decisions_of(layout: Layout) -> Decisions:
     """
     state = state_of(layout.decisions())
     return NONE if state is None else _read_decisions(layout.decisions(), state)
+
+
+def are_there_decisions(layout: Layout, max_days_back: int) -> bool:
+    """Whether the operators decided anything about the night, or one that it may borrow from.
+
+    The night that is borrowed from may borrow in its turn.
+    """
+    days = range(2 * max_days_back + 1)
+    nights = (layout.of(layout.date - datetime.timedelta(days=back)) for back in days)
+    return any(state_of(night.decisions()) is not None for night in nights)
 
 
 @functools.lru_cache(maxsize=32)
