@@ -18,7 +18,7 @@ import datetime
 import os
 import platform
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -26,29 +26,27 @@ from lstosa_luigi.errors import InputError, LstosaError
 from lstosa_luigi.execution import files
 from lstosa_luigi.execution.record import Record, read_record
 from lstosa_luigi.graph import Step
+from lstosa_luigi.hours import Timer, moment_after, parse_time, utc_now
 from lstosa_luigi.observation.reconstruction import cleaning_of
-from lstosa_luigi.observation.times import closing_time
 from lstosa_luigi.products.base import External, NightProduct, NightTask
+from lstosa_luigi.products.catalog import RunCatalog
 from lstosa_luigi.products.raw import RunSummary
 
-EDITED = (RunSummary,)
+EDITED = (RunSummary, RunCatalog)
 """Products that people may edit: a change is no damage."""
-
-
-def _utc_now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.timezone.utc)
 
 
 class ObservationOver(External):
     """The end of the night: what is taken until then belongs to it."""
 
-    now: ClassVar[Callable[[], datetime.datetime]] = staticmethod(_utc_now)
+    now: ClassVar[Timer] = staticmethod(utc_now)
     """The clock."""
 
     @property
     def time(self) -> datetime.datetime | None:
         """From when on the night may be closed; None if at any time."""
-        return closing_time(self.date, self.settings.closing.not_before)
+        not_before = parse_time(self.settings.closing.not_before)
+        return None if not_before is None else moment_after(self.date, not_before)
 
     def complete(self) -> bool:
         """Whether that time has come."""

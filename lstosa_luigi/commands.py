@@ -19,22 +19,43 @@ __all__ = [
     "dl3",
     "dl3_index",
     "drs4_baseline",
+    "filter_wheels",
     "find_tailcuts",
+    "first_events",
     "irf",
+    "link_or_copy",
     "longterm_check",
+    "lst_dvr",
+    "lstcam_catb_calibration",
+    "lstcam_charge_calibration",
+    "lstcam_drs4_baseline",
     "mc_trainpipe",
     "merge_dl1",
     "merge_muons",
+    "merge_run_summaries",
     "r0_to_dl1",
+    "r0_to_r0g",
+    "run_catalog",
     "run_summary",
 ]
 
 import shlex
+import sys
+from collections.abc import Iterable
+from pathlib import Path
 
 Argv = tuple[str, ...]
 
+PROGRAMS = Path(__file__).parent / "programs"
+"""Programs of ours; those called by their own path are run with the Python of the tools."""
+
 NO_DATABASE = "127.0.0.1:1"
 """Server given to tools that insist on asking a database: refused at once, no name is resolved."""
+
+
+def _program(name: str, *arguments: str) -> Argv:
+    """Start a program of ours that needs the packages of the orchestrator."""
+    return (sys.executable, str(PROGRAMS / "execute.py"), name, *arguments)
 
 
 def _argv(command: str, *arguments: str) -> Argv:
@@ -54,6 +75,45 @@ def run_summary(command: str, date: str, r0_root: str, output_dir: str, tcu_db: 
         f"--output-dir={output_dir}",
         f"--tcu-server={tcu_db or NO_DATABASE}",
     )
+
+
+def run_catalog(
+    runs: Iterable[int],
+    run_summary: str,
+    target_log: str,
+    tcu_db: str,
+    timeout: float,
+    output_file: str,
+) -> Argv:
+    """Find the source of each run in the telescope-control database, else in the Target log."""
+    return _program(
+        "run_catalog",
+        f"--runs={','.join(str(run) for run in runs)}",
+        f"--run-summary={run_summary}",
+        *_given("--target-log", target_log),
+        *_given("--tcu-db", tcu_db),
+        *((f"--timeout={timeout:g}",) if tcu_db else ()),
+        f"--output={output_file}",
+    )
+
+
+def filter_wheels(run: int, caco_db: str, timeout: float, output_file: str) -> Argv:
+    """Ask the camera-control database for the filter wheels of a run."""
+    return _program(
+        "filter_wheels",
+        f"--run={run}",
+        f"--caco-db={caco_db}",
+        f"--timeout={timeout:g}",
+        f"--output={output_file}",
+    )
+
+
+def merge_run_summaries(command: str, output_file: str, monitoring: str) -> Argv:
+    """Put all run summaries below *monitoring* together, with where the telescope pointed.
+
+    lstosa gives ``-d``, which appends to a file that must be there, in place and each time again.
+    """
+    return _argv(command, output_file, f"--monitoring-path={monitoring}")
 
 
 def drs4_baseline(command: str, run: int, base: str, r0_root: str) -> Argv:
@@ -86,6 +146,79 @@ def charge_calibration(
     )
 
 
+NO_LSTCAM_DATABASE = ("--output-format=h5", "--no-db")
+"""For Cat-A of lstcam_calib: a file that lstchain reads, and no entry in its database, which would
+hold the place that the file is made in."""
+
+
+def lstcam_drs4_baseline(command: str, run: int, base: str, r0_root: str) -> Argv:
+    """Make the DRS4 baseline of a run below *base* with lstcam_calib 0.3."""
+    return (*drs4_baseline(command, run, base, r0_root), *NO_LSTCAM_DATABASE)
+
+
+def lstcam_charge_calibration(
+    command: str,
+    drs4_run: int,
+    run: int,
+    base: str,
+    r0_root: str,
+    filters: str,
+    flatfield_heuristic: bool = False,
+) -> Argv:
+    """Make the charge calibration of a run below *base* with lstcam_calib 0.3.
+
+    It corrects for the DRS4 chips only if the command carries ``--apply-drs4-corrections``.
+    """
+    argv = charge_calibration(command, drs4_run, run, base, r0_root, filters, flatfield_heuristic)
+    return (*argv, *NO_LSTCAM_DATABASE)
+
+
+def first_events(input_files: Iterable[str], output_file: str) -> Argv:
+    """Say what the first events of a run hold, by the first of these raw files that tells."""
+    program = str(PROGRAMS / "first_events.py")
+    return ("python", program, f"--output-file={output_file}", *input_files)
+
+
+def link_or_copy(directory: str, names: Iterable[str], output_dir: str) -> Argv:
+    """Give files a second place."""
+    program = str(PROGRAMS / "link_or_copy.py")
+    return ("python", program, f"--output-dir={output_dir}", f"--from={directory}", *names)
+
+
+def r0_to_r0g(
+    command: str, input_file: str, output_dir: str, log: str, flatfield_heuristic: bool = False
+) -> Argv:
+    """Select the gain of one subrun, all four streams of it."""
+    return _argv(
+        command,
+        f"--R0-file={input_file}",
+        f"--output-dir={output_dir}",
+        f"--log={log}",
+        *(() if flatfield_heuristic else ("--no-flatfield-heuristic",)),
+    )
+
+
+def lst_dvr(
+    command: str,
+    input_file: str,
+    output_dir: str,
+    reference_time: int,
+    reference_counter: int,
+    module_index: int,
+    reference_source: str,
+) -> Argv:
+    """Select the gain of one subrun of before 2023-12-05, as lstosa does."""
+    return _argv(
+        command,
+        input_file,
+        output_dir,
+        str(reference_time),
+        str(reference_counter),
+        str(module_index),
+        reference_source,
+    )
+
+
 def r0_to_dl1(
     command: str,
     input_file: str,
@@ -93,13 +226,16 @@ def r0_to_dl1(
     config: str,
     drive_log: str,
     run_summary: str,
-    pedestal: str,
-    calibration: str,
-    time_calibration: str,
-    systematics: str,
+    pedestal: str = "",
+    calibration: str = "",
+    time_calibration: str = "",
+    systematics: str = "",
     pedestal_ids: str = "",
 ) -> Argv:
-    """Calibrate and parametrise one subrun."""
+    """Calibrate and parametrise one subrun.
+
+    Data that the event builder calibrated are given no calibration at all.
+    """
     return _argv(
         command,
         f"--input-file={input_file}",
@@ -107,10 +243,10 @@ def r0_to_dl1(
         *_given("--config", config),
         f"--pointing-file={drive_log}",
         f"--run-summary-path={run_summary}",
-        f"--pedestal-file={pedestal}",
-        f"--calibration-file={calibration}",
-        f"--time-calibration-file={time_calibration}",
-        f"--systematic-correction-file={systematics}",
+        *_given("--pedestal-file", pedestal),
+        *_given("--calibration-file", calibration),
+        *_given("--time-calibration-file", time_calibration),
+        *_given("--systematic-correction-file", systematics),
         *_given("--pedestal-ids-path", pedestal_ids),
     )
 
@@ -128,8 +264,22 @@ def catb_calibration(
     filters: str,
     calibration_run: int,
     interleaved_dir: str,
+    calibration_file: str = "",
+    systematics_file: str = "",
 ) -> Argv:
-    """Calibrate a run with its own interleaved events (Cat-B) below *base*."""
+    """Calibrate a run with its own interleaved events (Cat-B) below *base*.
+
+    Given a *calibration_file*, it and *systematics_file* are what to start from, not the Cat-A
+    calibration of *calibration_run* below *base*: so for data that the event builder calibrated.
+    """
+    start = (
+        (
+            f"--cat_A_calibration_file={calibration_file}",
+            *_given("--systematics_file", systematics_file),
+        )
+        if calibration_file
+        else (f"--catA_calibration_run={calibration_run}",)
+    )
     return _argv(
         command,
         "-r",
@@ -138,8 +288,47 @@ def catb_calibration(
         base,
         f"--r0-dir={r0_root}",
         f"--filters={filters}",
-        f"--catA_calibration_run={calibration_run}",
+        *start,
         f"--interleaved-dir={interleaved_dir}",
+    )
+
+
+def lstcam_catb_calibration(
+    command: str,
+    run: int,
+    base: str,
+    r0_root: str,
+    filters: str,
+    calibration_run: int,
+    calibration_format: str,
+    dl1_dir: str,
+    lstchain_version: str,
+) -> Argv:
+    """Calibrate a run with its own interleaved events (Cat-B) with lstcam_calib 0.3.
+
+    lstosa writes ``--catA_calibration_run``, or ``--cat_A_calibration_file`` and
+    ``--systematics_file``; lstcam_calib knows none of them and spells the first
+    ``--catA-calibration-run``. So what is to be used must be what it finds below *base*.
+
+    Parameters
+    ----------
+    calibration_format : str
+        Suffix of the Cat-A calibration: ``h5``, ``fits`` or ``fits.gz``.
+    dl1_dir, lstchain_version : str
+        Interleaved events are looked for in ``<dl1_dir>/<date>/v<lstchain_version>/interleaved``.
+    """
+    return _argv(
+        command,
+        "-r",
+        f"{run:05d}",
+        "-b",
+        base,
+        f"--r0-dir={r0_root}",
+        f"--filters={filters}",
+        f"--catA-calibration-run={calibration_run}",
+        f"--catA-format={calibration_format}",
+        f"--dl1-dir={dl1_dir}",
+        f"--lstchain-version={lstchain_version}",
     )
 
 

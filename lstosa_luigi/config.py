@@ -8,12 +8,15 @@ Nothing is read at import; :func:`load` reads and checks everything at once.
 from __future__ import annotations
 
 __all__ = [
+    "AUTO",
     "SECTIONS",
     "Directories",
     "Settings",
     "calibration",
     "closing",
+    "database",
     "execution",
+    "fallback",
     "forget",
     "is_for_nights",
     "load",
@@ -21,6 +24,9 @@ __all__ = [
     "local",
     "lstchain",
     "mc",
+    "nightly",
+    "notify",
+    "pages",
     "paths",
     "production",
     "read_section",
@@ -29,7 +35,6 @@ __all__ = [
 ]
 
 import dataclasses
-import datetime
 import difflib
 import functools
 import os
@@ -42,25 +47,33 @@ import luigi
 import luigi.configuration
 
 from lstosa_luigi.errors import ConfigError, ExitCode
+from lstosa_luigi.periods import parse_rules
+from lstosa_luigi.section_checks import check_closing, check_nightly, check_notify
 from lstosa_luigi.sections import (
+    AUTO,
     SECTIONS,
     calibration,
     closing,
+    database,
     execution,
+    fallback,
     local,
     lstchain,
     mc,
+    nightly,
+    notify,
+    pages,
     paths,
     production,
 )
 
 NOT_YET = {
     "max_tries": "on Slurm it is [retries] max_tries, on one machine [local] max_tries",
-    "use_ff_heuristic_gain_selection": "gain selection is not made here; put R0G in place before",
-    "use_lstcam_env_for_CatA_calib": "all tools of a production come from one environment",
-    "use_lstcam_env_for_CatB_calib": "all tools of a production come from one environment",
 }
 """Keys of lstosa's ``[lstchain]`` that are not taken over yet, and what holds instead."""
+
+MOVED = {"tcu_db": "[database] tcu_db"}
+"""Keys of ``[lstchain]`` that have moved, and where to."""
 
 ALIKE = 0.75
 """Ratio of :mod:`difflib` above which the name of a section is taken for a misspelt one."""
@@ -128,12 +141,18 @@ class Settings:
 
     directories: Directories
     prod_id: str
+    input_state: str
     lstchain: lstchain
     calibration: calibration
     closing: closing
+    fallback: fallback
+    database: database
     mc: mc
+    pages: pages
     execution: execution
     local: local
+    nightly: nightly
+    notify: notify
 
 
 def load(prod_id: str = "") -> Settings:
@@ -170,35 +189,44 @@ def _load(prod_id: str, _config_id: int) -> Settings:
         raise ConfigError("[lstchain] environment and command_prefix are both set: choose one")
     if tools.environment and not Path(tools.environment).is_dir():
         raise ConfigError(f"[lstchain] environment = {tools.environment}: no such directory")
+    if tools.calib_environment and not Path(tools.calib_environment).is_dir():
+        raise ConfigError(
+            f"[lstchain] calib_environment = {tools.calib_environment}: no such directory"
+        )
     if sections["calibration"].max_days_back < 0:
         raise ConfigError(
             f"[calibration] max_days_back = {sections['calibration'].max_days_back}: must be 0 "
             "(only runs of the night itself) or more"
         )
-    _check_time(sections["closing"].not_before)
+    if sections["database"].timeout <= 0:
+        raise ConfigError(
+            f"[database] timeout = {sections['database'].timeout:g}: must be more than 0"
+        )
+    try:
+        parse_rules(tools.ff_heuristic_gain_selection)
+    except ValueError as error:
+        raise ConfigError(f"[lstchain] ff_heuristic_gain_selection: {error}") from error
     tools = _with_files(tools, "dl1a_config", "dl1b_config", "dl2_config", "dl3_config")
+    chosen = _with_files(sections["calibration"], "table_catB")
+    for key in ("evb_calibration", "evb_systematics"):
+        _check_pattern(chosen, key)
     simulated = _with_files(sections["mc"], "irf_file", "gamma", "proton", "electron")
     return Settings(
         directories=_directories(sections["paths"]),
         prod_id=wanted,
+        input_state=str(sections["production"].input_state),
         lstchain=tools,
-        calibration=sections["calibration"],
-        closing=sections["closing"],
+        calibration=chosen,
+        closing=check_closing(sections["closing"]),
+        fallback=sections["fallback"],
+        database=sections["database"],
         mc=simulated,
+        pages=_with_parent(sections["pages"]),
         execution=execution_section,
         local=local_section,
+        nightly=check_nightly(sections["nightly"]),
+        notify=check_notify(sections["notify"]),
     )
-
-
-def _check_time(text: str) -> None:
-    """Refuse what is no time of the day."""
-    try:
-        if text:
-            datetime.datetime.strptime(text, "%H:%M")
-    except ValueError as error:
-        raise ConfigError(
-            f"[closing] not_before = {text}: write a time in UTC, as 08:00, or nothing"
-        ) from error
 
 
 def is_for_nights() -> bool:
@@ -316,6 +344,9 @@ def section_values(
 
 def _refuse_not_yet(section: str, option: str) -> None:
     """Say of a key that lstosa has why it is not here, rather than that nobody knows it."""
+    if option.lower().replace("-", "_") in MOVED:
+        key = option.lower().replace("-", "_")
+        raise ConfigError(f"[{section}] {key}: is now {MOVED[key]}. Move it there.")
     for key, instead in NOT_YET.items():
         if option.lower().replace("-", "_") == key.lower():
             raise ConfigError(
@@ -332,6 +363,31 @@ def _with_files(section: Any, *keys: str) -> Any:
             raise ConfigError(f"[{type(section).__name__}] {key} = {values[key]}: no such file")
         values[key] = str(Path(values[key]).absolute()) if values[key] else ""
     return type(section)(**values)
+
+
+def _with_parent(section: pages) -> pages:
+    """Return the section of the pages; their directory can be made, and is named from the root."""
+    if not section.directory:
+        return section
+    directory = Path(section.directory).absolute()
+    if not directory.parent.is_dir():
+        raise ConfigError(
+            f"[pages] directory = {section.directory}: no such directory {directory.parent}. Make "
+            "it, or correct the path."
+        )
+    return pages(enabled=section.enabled, directory=str(directory))
+
+
+def _check_pattern(section: Any, key: str) -> None:
+    """Refuse a pattern of files that names what is not filled in."""
+    pattern = str(getattr(section, key))
+    try:
+        pattern.format(date="20260101", run="00001")
+    except (LookupError, ValueError, AttributeError) as error:
+        raise ConfigError(
+            f"[{type(section).__name__}] {key} = {pattern}: may name {{date}} and {{run}} only "
+            f"({error!r})"
+        ) from error
 
 
 def _directories(section: paths) -> Directories:

@@ -7,10 +7,11 @@ are matched as such.
 
 from __future__ import annotations
 
-__all__ = ["Layout", "telescope_prefix"]
+__all__ = ["Layout", "PageLayout", "telescope_prefix"]
 
 import dataclasses
 import datetime
+import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -19,6 +20,8 @@ from lstosa_luigi.config import Directories
 
 N_STREAMS = 4
 """Files that the event builder writes in parallel for each subrun."""
+
+R0_NAME = re.compile(r"(LST-\d)\.([1-9])\.Run(\d{5})\.(\d{4})\.fits\.fz")
 
 
 def telescope_prefix(telescope: str) -> str:
@@ -48,6 +51,8 @@ class Layout:
         Directory of calibration products: ``v`` and the version of lstchain.
     date : datetime.date
         The night: the date of its evening.
+    cat_a_version, cat_b_version : str
+        Instead of *version* for Cat-A and Cat-B, if another package makes them (lstcam_calib).
     """
 
     directories: Directories
@@ -55,10 +60,22 @@ class Layout:
     prod_id: str
     version: str
     date: datetime.date
+    cat_a_version: str = ""
+    cat_b_version: str = ""
 
     def of(self, date: datetime.date) -> Layout:
         """Return the same production on another night."""
         return dataclasses.replace(self, date=date)
+
+    @property
+    def cat_a(self) -> str:
+        """Directory of Cat-A products, below their date."""
+        return self.cat_a_version or self.version
+
+    @property
+    def cat_b(self) -> str:
+        """Directory of Cat-B products, below their date."""
+        return self.cat_b_version or self.version
 
     @property
     def flat_date(self) -> str:
@@ -76,31 +93,73 @@ class Layout:
 
     # --- raw data and monitoring -----------------------------------------------------------
 
-    def r0_root(self) -> Path:
-        """Root of the raw data of the night: gain-selected if there are any, else as taken."""
-        selected = self.directories.r0_dir
-        if any((selected / self.flat_date).glob(f"{self.prefix}.1.Run*.fits.fz")):
-            return selected
-        return self.directories.raw_r0_dir
+    @property
+    def n_streams(self) -> int:
+        """Files that a subrun consists of."""
+        return N_STREAMS
+
+    def raw_roots(self) -> tuple[Path, Path]:
+        """Roots of the raw data: as they were taken, and gain-selected (R0G)."""
+        return self.directories.raw_r0_dir, self.directories.r0_dir
+
+    def r0_root(self, run: int | None = None) -> Path:
+        """Root of the raw data of the night, or of one run, as they were taken.
+
+        Gain selection copies what it does not select: so where R0 was removed, R0G is as good. What
+        DL1a reads is another question (lstosa_luigi.observation.input_state).
+        """
+        raw, selected = self.raw_roots()
+        if run is None:
+            return selected if self._has_raw(selected) and not self._has_raw(raw) else raw
+        is_gone = not self.r0_file(run, 0, root=raw).exists()
+        return selected if is_gone and self.r0_file(run, 0, root=selected).exists() else raw
 
     def has_raw_data(self) -> bool:
         """Whether there is any raw file of the night."""
-        night = self.r0_root() / self.flat_date
-        return any(night.glob(f"{self.prefix}.1.Run?????.????.fits.fz"))
+        return any(self._has_raw(root) for root in self.raw_roots())
 
-    def r0_file(self, run: int, subrun: int, stream: int = 1) -> Path:
-        """Return the raw data of one stream of a subrun."""
+    def has_anything(self) -> bool:
+        """Whether there are raw data of the night, or something was begun with them."""
+        return self.has_raw_data() or self.analysis().is_dir()
+
+    def _has_raw(self, root: Path) -> bool:
+        return any((root / self.flat_date).glob(f"{self.prefix}.1.Run?????.????.fits.fz"))
+
+    def r0_file(self, run: int, subrun: int, stream: int = 1, root: Path | None = None) -> Path:
+        """Return the raw data of one stream of a subrun, as they were taken or below a root."""
         name = f"{self.prefix}.{stream}.Run{run:05d}.{subrun:04d}.fits.fz"
-        return self.r0_root() / self.flat_date / name
+        return (root or self.directories.raw_r0_dir) / self.flat_date / name
 
-    def r0_streams(self, run: int, subrun: int) -> tuple[Path, ...]:
-        """Return the files of all streams of a subrun."""
-        first = self.r0_file(run, subrun)
-        start = f"{self.prefix}.1."
-        return tuple(
-            first.with_name(f"{self.prefix}.{stream}.{first.name.removeprefix(start)}")
-            for stream in range(1, N_STREAMS + 1)
-        )
+    def r0_streams(self, run: int, subrun: int, root: Path | None = None) -> tuple[Path, ...]:
+        """Return the files of all streams of a subrun; *root* is that of the run by default."""
+        root = root or self.r0_root(run)
+        streams = range(1, N_STREAMS + 1)
+        return tuple(self.r0_file(run, subrun, stream, root) for stream in streams)
+
+    def parse_r0_name(self, name: str) -> tuple[int, int, int] | None:
+        """Return stream, run and subrun of a raw file of the telescope; None if it is none."""
+        match = R0_NAME.fullmatch(name)
+        if match is None or match[1] != self.prefix:
+            return None
+        return int(match[2]), int(match[3]), int(match[4])
+
+    def r0g_night(self) -> Path:
+        """Directory of the gain-selected raw data of the night."""
+        return self.directories.r0_dir / self.flat_date
+
+    def r0g_scratch(self) -> Path:
+        """Where gain-selected data stay until they are whole; there raw data can be linked to."""
+        return self.r0g_night() / ".scratch"
+
+    def gain_selection_log(self, run: int, subrun: int) -> Path:
+        """What the gain selection of a subrun itself logs."""
+        directory = self.directories.r0_dir / "log" / self.flat_date
+        return directory / f"r0_to_r0g_{run:05d}.{subrun:04d}.log"
+
+    def input_state(self, run: int) -> Path:
+        """What the first events of a run hold, for all productions."""
+        directory = self.directories.osa_dir / "InputState" / self.flat_date
+        return directory / f"input_state_{self.prefix}.Run{run:05d}.json"
 
     def run_summary(self) -> Path:
         """Table of the runs of the night."""
@@ -114,6 +173,28 @@ class Layout:
         """Pointing of the telescope through the night."""
         return self.directories.drive_dir / f"DrivePosition_log_{self.flat_date}.txt"
 
+    def target_log(self) -> Path:
+        """What the telescope tracked through the night."""
+        return self.directories.drive_dir / f"Target_log_{self.flat_date}.txt"
+
+    def bending_log(self) -> Path:
+        """Corrections of the pointing; the tools look for it beside the drive log."""
+        name = f"BendingModelCorrection_log_{self.flat_date}.txt"
+        return self.directories.drive_dir / name
+
+    def merged_run_summary(self) -> Path:
+        """Runs of all nights, with where the telescope pointed."""
+        return self.directories.osa_dir / "Catalog" / "merged_RunSummary.ecsv"
+
+    def pointed_run_summary(self) -> Path:
+        """Runs of the night, as they stand in :meth:`merged_run_summary`."""
+        name = f"merged_RunSummary_{self.flat_date}.ecsv"
+        return self.merged_run_summary().parent / "nights" / name
+
+    def pointed_run_summaries(self) -> list[Path]:
+        """Those of all nights, in ascending order."""
+        return sorted(self.pointed_run_summary().parent.glob("merged_RunSummary_????????.ecsv"))
+
     def pedestal_ids(self, run: int, subrun: int) -> Path:
         """Event numbers of the interleaved pedestals that somebody found in a subrun."""
         directory = self.directories.pedestal_finder_dir / self.flat_date
@@ -123,7 +204,7 @@ class Layout:
 
     def drs4_baseline(self, run: int) -> Path:
         """Baseline of each DRS4 capacitor."""
-        directory = self.directories.cat_a_pedestal_dir / self.flat_date / self.version
+        directory = self.directories.cat_a_pedestal_dir / self.flat_date / self.cat_a
         return directory / f"drs4_pedestal.Run{run:05d}.0000.h5"
 
     def find_drs4_baseline(self, run: int) -> Path:
@@ -137,16 +218,33 @@ class Layout:
 
     def charge_calibration(self, run: int, filters: str) -> Path:
         """Conversion of charge to photo-electrons (Cat-A)."""
-        directory = self.directories.cat_a_calib_dir / self.flat_date / self.version
+        directory = self.directories.cat_a_calib_dir / self.flat_date / self.cat_a
         return directory / f"calibration_filters_{filters}.Run{run:05d}.0000.h5"
 
-    def find_charge_calibration(self, run: int, filters: str) -> Path:
+    def find_charge_calibration(self, run: int, filters: str, only: tuple[str, ...] = ()) -> Path:
         """Return the calibration to use, of any version alike; if none, where it is made.
 
         One for other filters is better than none: nobody else knows the filters of old runs.
+
+        Parameters
+        ----------
+        run : int
+            Run number.
+        filters : str
+            Filter wheels that it is made for.
+        only : tuple of str
+            Those that it may be for; default: any.
         """
-        name = f"calibration_filters_*.Run{run:05d}.0000.h5"
-        return self._find(self.charge_calibration(run, filters), name)
+        made = self.charge_calibration(run, filters)
+        wheels = (filters, *only) if only else ("*",)
+        names = [f"calibration_filters_{wheel}.Run{run:05d}.0000.h5" for wheel in wheels]
+        found = [self._find(made, name) for name in names]
+        return next((file for file in found if file.exists()), made)
+
+    def filter_wheels(self, run: int) -> Path:
+        """What the camera-control database said of the filter wheels of a run."""
+        name = f"filters_{self.prefix}.Run{run:05d}.json"
+        return self.directories.osa_dir / "Filters" / self.flat_date / name
 
     def _find(self, made: Path, pattern: str) -> Path:
         """Return *made* if it is there, else the newest file of a version alike, else *made*.
@@ -156,7 +254,7 @@ class Layout:
         """
         if made.exists():
             return made
-        wanted = _version_numbers(self.version)[:2]
+        wanted = _version_numbers(made.parent.name)[:2]
         found = [
             file
             for file in made.parents[1].glob(f"v*/{pattern}")
@@ -188,8 +286,8 @@ class Layout:
 
     def cat_b_calibration(self, run: int, filters: str) -> Path:
         """Calibration from the interleaved events of a run (Cat-B)."""
-        base = self.directories.cat_b_calib_base / "calibration" / self.flat_date / self.version
-        return base / f"cat_B_calibration_filters_{filters}.Run{run:05d}.h5"
+        root = self.directories.cat_b_calib_base / "calibration" / self.flat_date
+        return root / self.cat_b / f"cat_B_calibration_filters_{filters}.Run{run:05d}.h5"
 
     def cat_b_plot(self, run: int, filters: str) -> Path:
         """Check plots of the Cat-B calibration."""
@@ -218,6 +316,10 @@ class Layout:
         """How the last attempt to make a product went."""
         return self.analysis() / "records" / f"{product}.json"
 
+    def refusal(self, product: str) -> Path:
+        """Verdict of a tool that the data of a run do not allow a product."""
+        return self.analysis() / "refused" / f"{product}.json"
+
     def scratch(self) -> Path:
         """Where products of the night stay until they are whole."""
         return self.analysis() / ".scratch"
@@ -228,7 +330,9 @@ class Layout:
 
     def written_aside(self) -> tuple[Path, ...]:
         """Directories in which a killed process may have left a file without its final name."""
-        return self.record("").parent, self.arrays(), self.night_finished().parent
+        records, refusals = self.record("").parent, self.refusal("").parent
+        every_day = (self.nightly_state().parent, self.told().parent)
+        return records, refusals, self.arrays(), self.night_finished().parent, *every_day
 
     def tailcuts_config(self, run: int) -> Path:
         """Cleaning settings found for a run."""
@@ -252,7 +356,7 @@ class Layout:
     def housekeeping(self) -> tuple[Path, ...]:
         """Directories below those that hold no products."""
         kept = (self.log("").parent, self.record("").parent, self.scratch(), self.arrays())
-        return (*kept, self.set_aside())
+        return (*kept, self.refusal("").parent, self.set_aside())
 
     def cleanings_of(self, paths: Iterable[str]) -> set[str]:
         """Return the directories of DL1b that files are in."""
@@ -331,6 +435,32 @@ class Layout:
     def datacheck_plot(self, run: int, dl1_prod: str) -> Path:
         """Pages of plots of the run-wise DL1 datacheck."""
         return self.datacheck(run, None, dl1_prod).with_suffix(".pdf")
+
+    def places_of_runs(self) -> dict[int, set[str]]:
+        """Return where there is DL1b and DL2 of each run: the directories of their kinds."""
+        name = re.compile(rf"dl[12]_{re.escape(self.prefix)}\.Run(\d{{5}})(\.\d{{4}})?\.h5")
+        dl2_night = self.directories.dl2_dir / self.flat_date / self.prod_id
+        places: dict[int, set[str]] = {}
+        for root, depth in ((self.dl1_night(), "*"), (dl2_night, "*/*")):
+            for directory in sorted(root.glob(depth)):
+                place = str(directory.relative_to(root))
+                try:
+                    names = os.listdir(directory)  # noqa: PTH208 - a night has thousands of files
+                except NotADirectoryError:
+                    continue
+                for match in filter(None, map(name.fullmatch, names)):
+                    places.setdefault(int(match[1]), set()).add(place)
+        return places
+
+    def cleaned_links(self, run: int, subruns: Iterable[int], dl1_prod: str) -> dict[Path, Path]:
+        """Return the links to what a run's cleaning makes whose names do not say the cleaning."""
+        common, numbers = self.common_datacheck_dir(), [None, *subruns]
+        files = [self.datacheck(run, subrun, dl1_prod) for subrun in numbers]
+        return {common / file.name: file for file in (*files, self.datacheck_plot(run, dl1_prod))}
+
+    def dl1b_link(self, run: int, subrun: int, dl1_prod: str) -> Path:
+        """Link to DL1b of a subrun in the running analysis."""
+        return self.analysis() / dl1_prod / self.dl1b(run, subrun, dl1_prod).name
 
     def common_datacheck_dir(self) -> Path:
         """Links to the datachecks of the night, whatever the cleaning."""
@@ -430,6 +560,30 @@ class Layout:
         name = f"Decisions_{self.prefix}_{self.flat_date}.yaml"
         return self.directories.osa_dir / "Decisions" / name
 
+    def nightly_log(self, began: datetime.datetime) -> Path:
+        """What a command of ``lstosa nightly`` printed that began then (UTC)."""
+        return self.log(f"NightlyClose_{began:%Y%m%dT%H%M%SZ}")
+
+    def nightly_logs(self) -> list[Path]:
+        """All those that are kept, in the order of their beginnings."""
+        return sorted(self.log("").parent.glob("NightlyClose_????????T??????Z.log"))
+
+    def nightly_state(self) -> Path:
+        """How the last command of ``lstosa nightly`` for the night went."""
+        return self._of_night("Nightly", "Nightly")
+
+    def told(self) -> Path:
+        """What people were told of the night."""
+        return self._of_night("Notifications", "Told")
+
+    def troubles(self) -> Path:
+        """What stood in the way of ``lstosa nightly`` and was told of, for all nights."""
+        return self.directories.osa_dir / "Notifications" / "Troubles.json"
+
+    def _of_night(self, folder: str, kind: str) -> Path:
+        name = f"{kind}_{self.prefix}_{self.flat_date}_{self.prod_id}.json"
+        return self.directories.osa_dir / folder / name
+
     def lock(self, root: str) -> Path:
         """Lock of one root task."""
         return self.directories.osa_dir / "locks" / f"{root}.lock"
@@ -437,3 +591,53 @@ class Layout:
     def cache(self) -> Path:
         """Caches of the tools: nothing is kept in HOME."""
         return self.directories.osa_dir / "cache"
+
+
+@dataclasses.dataclass(frozen=True)
+class PageLayout:
+    """The places of the pages that people look at; names of files are lstosa's where it has them.
+
+    Parameters
+    ----------
+    root : Path
+        Directory of all pages.
+    """
+
+    root: Path
+
+    @classmethod
+    def of(cls, directories: Directories, directory: str = "") -> PageLayout:
+        """Return the places below a directory, or below that of lstosa's housekeeping."""
+        return cls(Path(directory) if directory else directories.osa_dir / "Pages")
+
+    def index(self) -> Path:
+        """Calendar of all nights."""
+        return self.root / "index.html"
+
+    def catalog(self) -> Path:
+        """Runs of all nights with their sources."""
+        return self.root / "LST_source_catalog.html"
+
+    def night_dir(self, night: Layout) -> Path:
+        """Directory of what belongs to one night of one production."""
+        return self.root / night.flat_date / night.prod_id
+
+    def night(self, night: Layout) -> Path:
+        """Page of a night."""
+        return self.night_dir(night) / f"osa_status_{night.prefix}_{night.flat_date}.html"
+
+    def entry(self, night: Layout) -> Path:
+        """What index and catalogue say of a night."""
+        return self.night(night).with_suffix(".json")
+
+    def gain_selection(self, night: Layout) -> Path:
+        """Page of the gain selection of a night."""
+        return self.night_dir(night) / f"osa_gainsel_status_{night.prefix}_{night.flat_date}.html"
+
+    def thumbnails(self, night: Layout) -> Path:
+        """Directory of the small pictures on the page of a night."""
+        return self.night_dir(night) / f"thumbnails_{night.prefix}"
+
+    def entries(self) -> list[Path]:
+        """What is said of all nights, in ascending order of their dates."""
+        return sorted(self.root.glob("????????/*/osa_status_*_????????.json"))

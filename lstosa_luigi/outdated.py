@@ -4,35 +4,67 @@ What a product was made of stands in its record, and what was decided when it wa
 are compared with those it would be made of now only where a decision that concerns the product was
 made, or undone, since: without decisions a product that is there is never made again, and a
 decision about one run leaves the others alone.
+
+But for one thing: what holds several runs is made again if one of them is cleaned or reconstructed
+anew and so lies elsewhere by now, and so is DL1b if in one and the same directory it was made with
+the tailcuts of a run, or its Cat-B, and would be made without now, or the other way round.
 """
 
 from __future__ import annotations
 
-__all__ = ["Outdated", "find_outdated", "images_needed_again", "remove_outdated"]
+__all__ = [
+    "Outdated",
+    "find_outdated",
+    "find_unneeded",
+    "images_needed_again",
+    "is_concerned",
+    "is_found_anew",
+    "remove_outdated",
+]
 
 import dataclasses
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-
-from luigi.task import flatten
 
 from lstosa_luigi.errors import LstosaError
 from lstosa_luigi.execution.record import Record, read_record
+from lstosa_luigi.execution.task import is_there
 from lstosa_luigi.graph import Step, walk
+from lstosa_luigi.layout import Layout
 from lstosa_luigi.observation.decisions import Decision, What, is_about_calibration
 from lstosa_luigi.observation.night import Night
-from lstosa_luigi.products.base import NightProduct, SubrunTask
+from lstosa_luigi.products.base import External, NightProduct, SubrunTask
 from lstosa_luigi.products.calibration import Drs4Pedestal
+from lstosa_luigi.products.catalog import PointedRunSummary, RunCatalog
+from lstosa_luigi.products.datacheck import CherenkovTransparency, LongtermDatacheck
 from lstosa_luigi.products.dl1a import DL1A
 from lstosa_luigi.products.dl1b import DL1B, CleanedRun, CleanedSubrun
 from lstosa_luigi.products.dl2 import ReconstructedRun
-from lstosa_luigi.products.interleaved import Tailcuts
+from lstosa_luigi.products.dl3 import DL3Index
+from lstosa_luigi.products.filters import FilterWheels
+from lstosa_luigi.products.gain_selection import GainSelection, RawCopy, RunInputState
+from lstosa_luigi.products.interleaved import CatBCalibration, Tailcuts
 from lstosa_luigi.products.irf import IRF
 from lstosa_luigi.products.models import RandomForests, TestingDL2
 from lstosa_luigi.products.raw import RunSummary
 
-INDEPENDENT = (RunSummary, Drs4Pedestal, RandomForests, TestingDL2, IRF)
+INDEPENDENT = (
+    RunSummary,
+    RunCatalog,
+    PointedRunSummary,
+    FilterWheels,
+    RunInputState,
+    GainSelection,
+    RawCopy,
+    Drs4Pedestal,
+    RandomForests,
+    TestingDL2,
+    IRF,
+)
 """Products that are the same whatever is decided, if they are made at all."""
+
+OF_SEVERAL = (LongtermDatacheck, CherenkovTransparency, DL3Index)
+"""Products that hold several runs, under names that do not say how these are cleaned."""
 
 
 READ_IMAGES = (DL1B, Tailcuts)
@@ -58,6 +90,7 @@ def find_outdated(steps: Iterable[Step]) -> dict[str, Outdated]:
     steps = list(steps)
     found: dict[str, Outdated] = {}
     records: dict[str, Record] = {}
+    as_before: set[int] = set()
     for step in steps:
         task = step.task
         if not isinstance(task, NightProduct) or not task.complete():
@@ -69,7 +102,7 @@ def find_outdated(steps: Iterable[Step]) -> dict[str, Outdated]:
         night = task.night
         if night is None or isinstance(task, INDEPENDENT):
             continue
-        reason = _reason(task, night, step, records)
+        reason = _anew(task, night, as_before) or _reason(task, night, step, records)
         if reason:
             found[task.task_id] = Outdated(reason)
     for dl1a in images_needed_again(steps, found):
@@ -98,17 +131,95 @@ def images_needed_again(steps: Iterable[Step], again: Collection[str]) -> Iterat
                 yield need
 
 
+def is_found_anew(layout: Layout) -> bool:
+    """Whether a tool refused something, or a run lies in several directories.
+
+    Without that, and without decisions, nothing is outdated: looking at each product takes long.
+    """
+    return layout.refusal("").parent.is_dir() or any(
+        len(places) > 2 or len({place.partition("/")[0] for place in places}) > 1
+        for places in layout.places_of_runs().values()
+    )
+
+
+def _anew(task: NightProduct, night: Night, as_before: set[int]) -> str:
+    """Say which run is cleaned or reconstructed anew since a product was made; nothing if none.
+
+    *as_before* are the runs of which DL1b was looked at and found made as it would be now.
+    """
+    if isinstance(task, OF_SEVERAL):
+        now, then = _made_of(task)
+        moved = sorted(name for name in now if name in then and now[name] != then[name])
+        if moved:
+            path = then[moved[0]]
+            return f"it was made of {path}, but the run is cleaned anew: {now[moved[0]]} counts"
+        if isinstance(task, DL3Index) and then:
+            return _other_runs(task, night, now, then)
+    if isinstance(task, DL1B) and task.run_id not in as_before:
+        now, then = _made_of(task)
+        wanted, had = ({n for n in names if _is_of_cleaning(n)} for names in (now, then))
+        if then and wanted != had:
+            return (
+                f"it was made with {', '.join(sorted(had)) or 'neither'}, not with "
+                f"{', '.join(sorted(wanted)) or 'neither'} (tailcuts and Cat-B of the run)"
+            )
+        # the subruns of a run are made again together; but beside a refusal something else may
+        # have become known at any time
+        if not _has_refusal(task):
+            as_before.add(task.run_id)
+    return ""
+
+
+def _other_runs(task: DL3Index, night: Night, now: dict[str, str], then: dict[str, str]) -> str:
+    """Say which event lists an index has too many, of runs that are still data, or too few."""
+    data = [f"Run{run.number:05d}" for run in night.data_runs]
+    many = sorted(n for n in then if n not in now and any(run in n for run in data))
+    few = sorted(n for n in now if n not in then)
+    if many:
+        return f"it lists {many[0]}, but the run belongs into another directory by now"
+    return f"it lacks {few[0]}" if few else ""
+
+
+def _made_of(task: NightProduct) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the files that a product would be made of and those it was made of, by their names.
+
+    The latter are none if nobody can tell.
+    """
+    try:
+        job = task.job()
+    except LstosaError:  # said when it is planned
+        return {}, {}
+    record = read_record(Path(job.record))
+    if record is None or not record.is_over or job.outputs[-1].path not in record.outputs:
+        return {}, {}
+    now = (*job.inputs, *job.staged.values(), *job.copied.values())
+    return {Path(f).name: f for f in now}, {Path(f).name: f for f in record.inputs}
+
+
+def _has_refusal(task: DL1B) -> bool:
+    """Whether a tool refused the tailcuts or Cat-B of a run."""
+    unit = f"Run{task.run_id:05d}"
+    return any(
+        task.layout.refusal(f"{unit}_{product.__name__}").exists()
+        for product in (Tailcuts, CatBCalibration)
+    )
+
+
+def _is_of_cleaning(name: str) -> bool:
+    return name.startswith(("dl1ab_Run", "cat_B_calibration_"))
+
+
 def _reason(task: NightProduct, night: Night, step: Step, records: dict[str, Record]) -> str:
     """Say why a product has to be made again; nothing if it has not, or if nobody can tell."""
     decisions = night.related
-    if not any(_concerns(decision, task, night) for decision in decisions.all):
+    if not is_concerned(task, night):
         return ""
     try:
         job = task.job()
     except LstosaError:  # said when it is planned
         return ""
     record = read_record(Path(job.record))
-    if record is None or record.state != "done":
+    if record is None or not record.is_over:
         return ""
     records[task.task_id] = record
     changed = decisions.changed_since(record.decided)
@@ -126,6 +237,11 @@ def _reason(task: NightProduct, night: Night, step: Step, records: dict[str, Rec
 def _began(need: object, records: dict[str, Record]) -> str:
     record = records.get(getattr(need, "task_id", ""))
     return "" if record is None else record.start
+
+
+def is_concerned(task: NightProduct, night: Night) -> bool:
+    """Whether any decision, also one that was undone, can change what a product is made of."""
+    return any(_concerns(decision, task, night) for decision in night.related.all)
 
 
 def _concerns(decision: Decision, task: NightProduct, night: Night) -> bool:
@@ -150,7 +266,37 @@ def _files(task: NightProduct) -> list[Path]:
     """Return what has to go for a product to be made again: of DL1A, the link if there is one."""
     if isinstance(task, DL1A) and task.is_replaced():
         return [task.layout.dl1a(task.run_id, task.number)]
-    return [Path(target.path) for target in flatten(task.output())]
+    return task.files()
+
+
+def find_unneeded(
+    steps: Sequence[Step], outdated: Collection[str], roots: Iterable[object]
+) -> set[str]:
+    """Return the ids of tasks that nobody misses: raw data and R0G that were removed, mostly.
+
+    They are not there, but all that is made of them is, and is not made again.
+
+    Parameters
+    ----------
+    steps : sequence of Step
+        The graph, what a product needs before the product.
+    outdated : collection of str
+        Ids of the tasks whose products are made again.
+    roots : iterable of luigi.Task
+        What is asked for: missed in any case.
+    """
+    asked = {getattr(root, "task_id", "") for root in roots}
+    needed: set[str] = set(asked)
+    unneeded: set[str] = set()
+    for step in reversed(steps):
+        task = step.task
+        is_made = is_there(task)
+        may_lack = isinstance(task, External) or getattr(task, "is_passing", False)
+        if not is_made and may_lack and task.task_id not in needed:
+            unneeded.add(task.task_id)
+        elif not is_made or task.task_id in outdated:
+            needed.update(need.task_id for need in step.needs)
+    return unneeded
 
 
 def remove_outdated(roots: Iterable[object]) -> int:

@@ -5,11 +5,25 @@ Nothing is written or submitted here. How a plan is shown: :mod:`lstosa_luigi.cl
 
 from __future__ import annotations
 
-__all__ = ["Item", "NamedChoice", "Plan", "RunRow", "State", "make_plan"]
+__all__ = [
+    "Item",
+    "NamedChoice",
+    "Plan",
+    "RunRow",
+    "State",
+    "choice_as_data",
+    "choices_of",
+    "lacking_pedestals",
+    "make_plan",
+    "notes_of",
+    "runs_of",
+]
 
 import dataclasses
+import datetime
 import enum
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from luigi.task import flatten
@@ -22,11 +36,23 @@ from lstosa_luigi.graph import Step, walk
 from lstosa_luigi.night import NightlyClose
 from lstosa_luigi.observation.choice import Choice
 from lstosa_luigi.observation.decisions import Decision, What
+from lstosa_luigi.observation.filters import filters_of
+from lstosa_luigi.observation.gain_selection import R0_TO_R0G, is_used
+from lstosa_luigi.observation.input_state import InputState, input_state_of
 from lstosa_luigi.observation.night import Night, decisions_of
-from lstosa_luigi.observation.reconstruction import cleaning_of, forced_model_of, model_of
+from lstosa_luigi.observation.reconstruction import (
+    cat_b_of,
+    cleaning_of,
+    forced_model_of,
+    lacks_pedestals,
+    model_of,
+    superseded_places,
+)
 from lstosa_luigi.observation.runs import DATA, DISCARDED, IGNORED_TYPES, DatedRun, Run
-from lstosa_luigi.outdated import Outdated, find_outdated
+from lstosa_luigi.outdated import Outdated, find_outdated, find_unneeded
 from lstosa_luigi.products.base import External, NightProduct
+from lstosa_luigi.products.dl1a import is_calibrated
+from lstosa_luigi.products.gain_selection import GainSelection
 
 
 class State(str, enum.Enum):
@@ -150,12 +176,19 @@ def make_plan(root: NightlyClose, with_commands: bool = False) -> Plan:
         If a table that the whole night rests on is damaged.
     """
     night, is_settled = root.night, root.complete() or root.is_accepted()
-    steps = list(walk([*root.wanted()]))
+    wanted = [*root.wanted()]
+    steps = list(walk(wanted))
+    outdated = find_outdated(steps)
+    unneeded = find_unneeded(steps, outdated, wanted)
+    steps = [step for step in steps if step.task.task_id not in unneeded]
     missing, problems = _externals(steps), [*_problems(steps)]
     runs: tuple[RunRow, ...] = ()
     choices: tuple[NamedChoice, ...] = ()
     if night is not None:
-        runs, choices = tuple(_runs(night)), tuple(_choices(night, root.settings))
+        may_be_calibrated = is_calibrated(root) is not False
+        runs = tuple(runs_of(night, may_be_calibrated))
+        choices = tuple(choices_of(night, root, may_be_calibrated))
+        problems += [text for _, text in lacking_pedestals(night, root.settings)]
         for run in night.summary.unknown:
             problems.append(
                 f"Run {run.number:05d} is of the unknown type {run.type!r}: the night is not closed"
@@ -170,10 +203,10 @@ def make_plan(root: NightlyClose, with_commands: bool = False) -> Plan:
         runs=runs,
         choices=choices,
         decisions=(decisions_of(root.layout) if night is None else night.related).active,
-        items=tuple(_items(steps, missing, is_settled, with_commands)),
+        items=tuple(_items(steps, outdated, missing, is_settled, with_commands)),
         missing=tuple(dict.fromkeys(missing.values())),
         problems=tuple(problems),
-        notes=tuple(_notes(root, night, choices)),
+        notes=tuple(notes_of(root, night, choices)),
     )
 
 
@@ -181,9 +214,12 @@ def make_plan(root: NightlyClose, with_commands: bool = False) -> Plan:
 
 
 def _items(
-    steps: list[Step], missing: dict[str, str], is_settled: bool, with_commands: bool
+    steps: list[Step],
+    outdated: dict[str, Outdated],
+    missing: dict[str, str],
+    is_settled: bool,
+    with_commands: bool,
 ) -> Iterator[Item]:
-    outdated = find_outdated(steps)
     blocked = dict(missing)
     for step in steps:
         task = step.task
@@ -230,10 +266,22 @@ def _problems(steps: list[Step]) -> Iterator[str]:
             yield f"{getattr(step.task, 'title', step.task.task_family)}: {step.problem}"
 
 
+def lacking_pedestals(night: Night, settings: Settings) -> Iterator[tuple[int, str]]:
+    """Yield the runs that cannot be cleaned for want of pedestals, with the reason."""
+    for run in night.data_runs:
+        text = lacks_pedestals(night, settings, run.number)
+        if text:
+            yield run.number, text
+
+
 # --- runs and choices ----------------------------------------------------------------------
 
 
-def _runs(night: Night) -> Iterator[RunRow]:
+def runs_of(night: Night, may_be_calibrated: bool) -> Iterator[RunRow]:
+    """Yield the runs of a night, and what becomes of each.
+
+    *may_be_calibrated* is whether any of them may have to be calibrated by us.
+    """
     observed = {run.number: run for run in night.observed.runs}
     for run in night.summary.runs:
         source = night.sources.get(run.number)
@@ -244,20 +292,22 @@ def _runs(night: Night) -> Iterator[RunRow]:
             n_subruns=run.n_subruns,
             discarded=run.discarded,
             source="" if source is None else source.name,
-            treatment=_treatment(night, run),
+            treatment=_treatment(night, run, may_be_calibrated),
         )
 
 
-def _treatment(night: Night, run: Run) -> str:
+def _treatment(night: Night, run: Run, may_be_calibrated: bool) -> str:
     """Say what becomes of a run."""
     chosen = (night.drs4_run.value, night.pedcalib_run.value)
     if run.type == DISCARDED:
         whole = [d for d in night.decisions.of(What.DISCARD) if d.run == run.number]
         return f"discarded ({whole[-1].source})"
     if run.type == DATA:
-        veto = night.decisions.veto(run.number)
+        veto, elsewhere = night.decisions.veto(run.number), night.elsewhere.get(run.number)
+        if elsewhere is not None and veto is None:
+            return f"processed in the night of {elsewhere}, where its raw data lie"
         return "processed" if veto is None else f"vetoed ({veto.source})"
-    if DatedRun(night.layout.date, run.number) in chosen:
+    if may_be_calibrated and DatedRun(night.layout.date, run.number) in chosen:
         return "calibrates the night"
     if run.type in IGNORED_TYPES:
         return "left alone"
@@ -266,15 +316,44 @@ def _treatment(night: Night, run: Run) -> str:
     return "not used"
 
 
-def _choices(night: Night, settings: Settings) -> Iterator[NamedChoice]:
-    yield NamedChoice("DRS4 run", None, night.drs4_run)
-    yield NamedChoice("PEDCALIB run", None, night.pedcalib_run)
-    yield NamedChoice("time calibration", None, night.time_calibration)
-    yield NamedChoice("F-factor systematics", None, night.systematics)
+def choices_of(night: Night, root: NightlyClose, may_be_calibrated: bool) -> Iterator[NamedChoice]:
+    """Yield what was chosen for a night, with the reasons; the last as of :func:`runs_of`."""
+    settings = root.settings
+    if may_be_calibrated:
+        yield NamedChoice("DRS4 run", None, night.drs4_run)
+        yield NamedChoice("PEDCALIB run", None, night.pedcalib_run)
+        pedcalib = night.pedcalib_run.value
+        if pedcalib is not None:
+            yield NamedChoice("filters", None, filters_of(night.layout, settings, pedcalib))
+        yield NamedChoice("time calibration", None, night.time_calibration)
+        yield NamedChoice("F-factor systematics", None, night.systematics)
+    superseded = superseded_places(night, settings)
     for run in night.data_runs:
+        state = _input_state(night, settings, run.number)
+        yield NamedChoice("input state", run.number, state)
+        if state.value is InputState.LEGACY_RAW:
+            selection = root.sibling(GainSelection, run_id=run.number, subrun=0)
+            yield NamedChoice("gain selection", run.number, selection.treatment())
+            if selection.tool().value == R0_TO_R0G:
+                heuristic = selection.heuristic()
+                words = Choice(is_used(bool(heuristic.value)), heuristic.reason, ("on", "off"))
+                yield NamedChoice("flat-field heuristic", run.number, words)
         cleaning = _cleaning(night, settings, run.number)
+        others = superseded.get(run.number, ())
+        if others:
+            said = f"{cleaning.reason}; what there is of it in {', '.join(others)} does not count"
+            cleaning = dataclasses.replace(cleaning, reason=said)
         yield NamedChoice("cleaning", run.number, cleaning)
+        if settings.lstchain.apply_catB_calibration:
+            yield NamedChoice("Cat-B", run.number, cat_b_of(night.layout, settings, run.number))
         yield NamedChoice("random forests", run.number, _model(night, settings, run, cleaning))
+
+
+def _input_state(night: Night, settings: Settings, run: int) -> Choice[Any]:
+    try:
+        return input_state_of(night, settings, run)
+    except LstosaError as error:
+        return Choice(None, str(error))
 
 
 def _cleaning(night: Night, settings: Settings, run: int) -> Choice[Any]:
@@ -294,12 +373,30 @@ def _model(night: Night, settings: Settings, run: Run, cleaning: Choice[Any]) ->
         return Choice(None, str(error))
 
 
+def choice_as_data(choice: Choice[Any]) -> dict[str, Any]:
+    """Return a choice as JSON can hold it."""
+    return {
+        "value": _plain(choice.value),
+        "reason": choice.reason,
+        "candidates": [_plain(candidate) for candidate in choice.candidates],
+    }
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {key: _plain(part) for key, part in vars(value).items()}
+    if isinstance(value, enum.Enum):
+        return value.value
+    return str(value) if isinstance(value, (Path, datetime.date)) else value
+
+
 # --- what is not known ---------------------------------------------------------------------
 
 
-def _notes(
+def notes_of(
     root: NightlyClose, night: Night | None, choices: tuple[NamedChoice, ...]
 ) -> Iterator[str]:
+    """Yield what is not known yet, and why."""
     if night is None:
         yield (
             f"{root.layout.run_summary()} is not there yet: which runs there are, and all that "
@@ -313,6 +410,16 @@ def _notes(
         yield "the night is accepted as it is: it would be closed, and nothing else be made"
     if not root.complete() and not over.complete():
         yield f"it would not be closed yet. {over.hint().rstrip('.')}"
+    undetermined = [
+        f"{named.run:05d}"
+        for named in choices
+        if named.name == "input state" and named.choice.value is None
+    ]
+    if undetermined:
+        yield (
+            f"what is to be done with the raw data of {', '.join(undetermined)}, gain "
+            "selection and calibration, is known once their first events were looked at"
+        )
     unlisted = night.unlisted_night()
     if unlisted is not None:
         yield (

@@ -6,18 +6,33 @@ What is read, checked and combined: :mod:`lstosa_luigi.config`.
 from __future__ import annotations
 
 __all__ = [
+    "AUTO",
     "SECTIONS",
     "calibration",
     "closing",
+    "database",
     "execution",
+    "fallback",
     "local",
     "lstchain",
     "mc",
+    "nightly",
+    "notify",
+    "pages",
     "paths",
     "production",
 ]
 
 import luigi
+
+BY_NAME = "by name"
+PACKAGES = [BY_NAME, "lstchain", "lstcam_calib"]
+"""Packages whose onsite scripts make calibrations; by name: as the command is called."""
+
+EVB_CAT_A = "/fefs/onsite/data/lst-pipe/LSTN-01/service/PixelCalibration/Cat-A"
+"""Where the calibrations of the event builder lie on La Palma (hard-coded in lstosa)."""
+AUTO = "auto"
+"""Value of what is found out by itself."""
 
 
 class paths(luigi.Config):  # noqa: N801 - the class name is the section's name
@@ -78,6 +93,12 @@ class production(luigi.Config):  # noqa: N801
     prod_id = luigi.Parameter(
         default="", description="production identifier; default: v + installed lstchain version"
     )
+    input_state = luigi.ChoiceParameter(
+        default=AUTO,
+        choices=[AUTO, "legacy_raw", "gain_selected", "catA_calibrated"],
+        description="how the event builder left the raw data of all runs: with both gains, with "
+        "one, or calibrated to p.e.; auto: the first events of each run tell",
+    )
 
 
 class lstchain(luigi.Config):  # noqa: N801
@@ -94,17 +115,38 @@ class lstchain(luigi.Config):  # noqa: N801
     command_prefix = luigi.Parameter(
         default="", description="put before every command, e.g. conda run -n lstchain-v0.12"
     )
+    calib_environment = luigi.Parameter(
+        default="",
+        description="directory of another environment, for calibrations that "
+        "use_lstcam_env_for_CatA_calib or use_lstcam_env_for_CatB_calib send there",
+    )
+    calib_command_prefix = luigi.Parameter(
+        default="conda run -n lstcam-env",
+        description="put before their commands instead, if there is no calib_environment",
+    )
+    catA_package = luigi.ChoiceParameter(  # noqa: N815
+        default=BY_NAME,
+        choices=PACKAGES,
+        description="which package drs4_baseline and charge_calibration are of: it decides on "
+        "options and on the version that their products are filed under",
+    )
+    catB_package = luigi.ChoiceParameter(  # noqa: N815
+        default=BY_NAME, choices=PACKAGES, description="the same for catB_calibration"
+    )
     run_summary = luigi.Parameter(default="lstchain_create_run_summary")
     drs4_baseline = luigi.Parameter(default="onsite_create_drs4_pedestal_file")
     charge_calibration = luigi.Parameter(default="onsite_create_calibration_file")
     catB_calibration = luigi.Parameter(default="onsite_create_cat_B_calibration_file")  # noqa: N815
     r0_to_dl1 = luigi.Parameter(default="lstchain_data_r0_to_dl1")
+    r0_to_r0g = luigi.Parameter(default="lstchain_r0_to_r0g")
+    lst_dvr = luigi.Parameter(default="lst_dvr")
     tailcuts_finder = luigi.Parameter(default="lstchain_find_tailcuts")
     dl1ab = luigi.Parameter(default="lstchain_dl1ab")
     check_dl1 = luigi.Parameter(default="lstchain_check_dl1")
     merge_dl1 = luigi.Parameter(default="lstchain_merge_hdf5_files")
     merge_muons = luigi.Parameter(default="lstchain_merge_muon_files")
     longterm_check = luigi.Parameter(default="lstchain_longterm_dl1_check")
+    merge_run_summaries = luigi.Parameter(default="lstchain_merge_run_summaries")
     cherenkov_transparency = luigi.Parameter(default="lstchain_cherenkov_transparency")
     mc_trainpipe = luigi.Parameter(default="lstchain_mc_trainpipe")
     dl1_to_dl2 = luigi.Parameter(default="lstchain_dl1_to_dl2")
@@ -129,16 +171,32 @@ class lstchain(luigi.Config):  # noqa: N801
         default="20240918_v0.10.12_allsky_", description="what directories of models begin with"
     )
     filters = luigi.Parameter(default="52", description="filter wheels of the calibration box")
-    tcu_db = luigi.Parameter(
-        default="", description="server of the telescope-control database; default: none is asked"
-    )
     use_ff_heuristic_id = luigi.BoolParameter(
         default=False, parsing=luigi.BoolParameter.EXPLICIT_PARSING
+    )
+    gain_selection_tool = luigi.ChoiceParameter(
+        default=AUTO,
+        choices=[AUTO, "lstchain_r0_to_r0g", "lst_dvr"],
+        description="which of the two selects the gain; auto: lst_dvr before 2023-12-05, as lstosa",
+    )
+    use_ff_heuristic_gain_selection = luigi.BoolParameter(
+        default=False, parsing=luigi.BoolParameter.EXPLICIT_PARSING
+    )
+    ff_heuristic_gain_selection = luigi.Parameter(
+        default="",
+        description="nights and runs for which it is otherwise; the last that fits holds: "
+        "on 2024-02-01..2024-02-29, off 16200, on 16300..",
     )
     store_image_dl1ab = luigi.BoolParameter(
         default=True, parsing=luigi.BoolParameter.EXPLICIT_PARSING
     )
     apply_catB_calibration = luigi.BoolParameter(  # noqa: N815
+        default=False, parsing=luigi.BoolParameter.EXPLICIT_PARSING
+    )
+    use_lstcam_env_for_CatA_calib = luigi.BoolParameter(  # noqa: N815
+        default=False, parsing=luigi.BoolParameter.EXPLICIT_PARSING
+    )
+    use_lstcam_env_for_CatB_calib = luigi.BoolParameter(  # noqa: N815
         default=False, parsing=luigi.BoolParameter.EXPLICIT_PARSING
     )
     apply_standard_dl1b_config = luigi.BoolParameter(
@@ -159,6 +217,57 @@ class calibration(luigi.Config):  # noqa: N801
         default=4,
         description="nights before the night itself in which a DRS4 or PEDCALIB run is looked for, "
         "if the night has none",
+    )
+    table_catB = luigi.Parameter(  # noqa: N815
+        default="",
+        description="text table of which Cat-A calibration the event builder used since when; "
+        "asked for data that it calibrated",
+    )
+    evb_calibration = luigi.Parameter(
+        default=f"{EVB_CAT_A}/calibration/{{date}}/pro/*Run{{run}}*.fits*",
+        description="pattern of that calibration, by the date and run in the table",
+    )
+    evb_systematics = luigi.Parameter(
+        default=f"{EVB_CAT_A}/ffactor_systematics/{{date}}/v0.3.1/scan_fit*.h5",
+        description="pattern of its F-factor systematics",
+    )
+
+
+class fallback(luigi.Config):  # noqa: N801
+    """What a run gets whose interleaved events are too few, if the tool says so itself.
+
+    With ``none`` the product fails and the night stays open until somebody decides.
+    """
+
+    tailcuts = luigi.ChoiceParameter(
+        default="none",
+        choices=["none", "standard", "previous"],
+        description="if its tailcuts cannot be found: ``none``, the ``standard`` cleaning "
+        "(dl1b_config in dl1_prod_id), or that of the nearest ``previous`` run of the night "
+        "whose tailcuts were found",
+    )
+    catB = luigi.ChoiceParameter(  # noqa: N815
+        default="none",
+        choices=["none", "without"],
+        description="if its Cat-B calibration cannot be made: ``none``, or DL1b ``without`` it",
+    )
+
+
+class database(luigi.Config):  # noqa: N801
+    """Databases of the site (MongoDB), with lstosa's names; none is asked unless it is named."""
+
+    tcu_db = luigi.Parameter(
+        default="",
+        description="server of the telescope-control database, for types and sources of runs; "
+        "default: none is asked",
+    )
+    caco_db = luigi.Parameter(
+        default="",
+        description="server of the camera-control database, for filter wheels; default: none "
+        "is asked",
+    )
+    timeout = luigi.FloatParameter(
+        default=3, description="seconds to wait for a server before doing without it"
     )
 
 
@@ -190,6 +299,19 @@ class closing(luigi.Config):  # noqa: N801
     )
 
 
+class pages(luigi.Config):  # noqa: N801
+    """The pages that people look at (HTML), as :doc:`/howto/pages` shows them."""
+
+    enabled = luigi.BoolParameter(
+        default=True,
+        parsing=luigi.BoolParameter.EXPLICIT_PARSING,
+        description="write the pages of a night whenever a NightlyClose ends, however it ends",
+    )
+    directory = luigi.Parameter(
+        default="", description="where they are written; default: OSA/Pages below the tree"
+    )
+
+
 class execution(luigi.Config):  # noqa: N801
     """How products are made."""
 
@@ -215,13 +337,90 @@ class local(luigi.Config):  # noqa: N801
     )
 
 
+class nightly(luigi.Config):  # noqa: N801
+    """What ``lstosa nightly`` does, the command for every day."""
+
+    days_back = luigi.IntParameter(
+        default=7, description="nights before the last one that are resumed if they are open"
+    )
+    at_once = luigi.IntParameter(default=1, description="nights that are worked on at a time")
+    retry_hours = luigi.FloatParameter(
+        default=2,
+        description="hours until a night is tried again in which a product failed; somebody's "
+        "decision about it has it tried again at once",
+    )
+    not_while_observing = luigi.Parameter(
+        default="",
+        description="hours (UTC) in which no night is started, as 19:00-08:00; one that is at "
+        "work goes on",
+    )
+    observing_command = luigi.Parameter(
+        default="",
+        description="a command, words as in a shell, that ends with 0 while the telescope observes "
+        "and with 1 if it does not; no night is started while it does, or if it ends otherwise",
+    )
+    wait_for_luigid = luigi.FloatParameter(
+        default=0, description="minutes to wait for a luigid that does not answer"
+    )
+    keep_logs = luigi.IntParameter(
+        default=20, description="logs of commands that are kept of each night"
+    )
+
+
+class notify(luigi.Config):  # noqa: N801
+    """Who is told that a night is closed, needs a person, or is late; nobody by default."""
+
+    smtp_host = luigi.Parameter(
+        default="", description="mail server; default: nothing is sent by mail"
+    )
+    smtp_port = luigi.IntParameter(default=25, description="its port, 587 with a user")
+    smtp_starttls = luigi.BoolParameter(
+        default=False,
+        parsing=luigi.BoolParameter.EXPLICIT_PARSING,
+        description="encrypt, and see that the server is who it says (STARTTLS)",
+    )
+    smtp_user = luigi.Parameter(default="", description="who logs in there; default: nobody")
+    smtp_password_file = luigi.Parameter(
+        default="",
+        description="file with the password, readable by its owner only; default: the environment "
+        "variable LSTOSA_SMTP_PASSWORD",
+    )
+    sender = luigi.Parameter(default="", description="address that mails come from")
+    recipients = luigi.Parameter(
+        default="", description="addresses that they go to, separated by commas"
+    )
+    command = luigi.Parameter(
+        default="",
+        description="a command that is told as well, words as in a shell; it gets the message on "
+        "standard input and the facts in the environment",
+    )
+    timeout = luigi.FloatParameter(
+        default=30, description="seconds to wait for the mail server, and for the command"
+    )
+    closed_by = luigi.Parameter(
+        default="14:00",
+        description="time (UTC) of the day after from which a night that is not closed is late, "
+        "in lstosa 14 h; empty: never",
+    )
+    missing_from = luigi.Parameter(
+        default="09:00",
+        description="time (UTC) of the day after from which a person is needed for what has not "
+        "come by itself, such as the drive log; empty: at once",
+    )
+
+
 SECTIONS: tuple[type[luigi.Config], ...] = (
     paths,
     production,
     lstchain,
     calibration,
     closing,
+    fallback,
+    database,
     mc,
+    pages,
     execution,
     local,
+    nightly,
+    notify,
 )

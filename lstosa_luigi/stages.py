@@ -15,7 +15,9 @@ __all__ = [
     "SourceIndex",
     "Stage",
     "WholeRun",
+    "early_catb",
     "early_models",
+    "source_table",
 ]
 
 import abc
@@ -30,26 +32,28 @@ from lstosa_luigi.execution.task import SlurmTask
 from lstosa_luigi.observation.reconstruction import (
     Cleaning,
     certain_model,
-    is_cleaned_as_found,
     known_cleaning,
     model_of,
+    tailcuts_needed,
 )
 from lstosa_luigi.observation.runs import DATA
-from lstosa_luigi.products.base import NightTask, RunTask
+from lstosa_luigi.products.base import NightProduct, NightTask, RunTask
+from lstosa_luigi.products.catalog import RunCatalog, can_be_made, source_entry
 from lstosa_luigi.products.datacheck import (
     CherenkovTransparency,
     DL1Check,
     LongtermDatacheck,
     RunDatacheck,
 )
+from lstosa_luigi.products.dl1a import undetermined
 from lstosa_luigi.products.dl1b import MergedDL1
 from lstosa_luigi.products.dl2 import DL2
 from lstosa_luigi.products.dl3 import DL3, DL3Index
-from lstosa_luigi.products.interleaved import Tailcuts
+from lstosa_luigi.products.interleaved import CatBCalibration, Tailcuts
 from lstosa_luigi.products.irf import IRF
 from lstosa_luigi.products.models import ModelsOrSimulation, RandomForests, TestingDL2
 from lstosa_luigi.products.muons import MergedMuons
-from lstosa_luigi.products.raw import RunCatalogEntry, RunSummary
+from lstosa_luigi.products.raw import RunSummary
 
 
 class Stage(NightTask, luigi.WrapperTask):
@@ -90,7 +94,7 @@ class Stage(NightTask, luigi.WrapperTask):
             needs = [
                 need
                 for need in flatten(part.requires())
-                if isinstance(need, SlurmTask) and self.owns(need)
+                if isinstance(need, SlurmTask) and self.owns(need) and not is_passing(need)
             ]
             yield from (need for need in needs if not need.complete())
             yield from self._gaps(needs, seen)
@@ -167,6 +171,12 @@ class WholeRun(Stage, RunTask):
         """The stage in an operator's words."""
         return f"{self.task_family} {self.unit} of {self.date} ({self.prod_id})"
 
+    def first(self) -> Iterator[Any]:
+        """Need to know how the run was recorded, which says what its products are made of."""
+        number = self.run_id
+        if any(run.number == number for run in self.known_night().data_runs):
+            yield from undetermined(self, [number])
+
     def parts(self) -> Iterator[Any]:
         """Yield the muon rings, what follows the cleaning, and what need not wait for it."""
         run = self.known_night().summary.run(self.run_id)
@@ -178,8 +188,16 @@ class WholeRun(Stage, RunTask):
                 f"Run {run.number:05d} is vetoed ({veto.source}). To have it processed: "
                 f"lstosa decide --date {self.date} --undo {veto.number} --why ..."
             )
+        elsewhere = self.known_night().elsewhere.get(run.number)
+        if elsewhere is not None:
+            raise InputError(
+                f"Run {run.number:05d} has no raw data in the night of {self.date}: it is "
+                f"processed in that of {elsewhere}, which lists it too and has them."
+            )
+        yield from source_table(self)
         yield self.sibling(MergedMuons, run_id=run.number)
         yield self.sibling(RunProducts, run_id=run.number)
+        yield from early_catb(self, run.number)
         yield from early_models(self, run.number)
 
     def owns(self, need: SlurmTask) -> bool:
@@ -224,7 +242,7 @@ class SourceIndex(Stage):
     def first(self) -> Iterable[Any]:
         """Need the source of every run, lest one is forgotten, and the cleaning of those of it."""
         for run in self.known_night().data_runs:
-            yield self.sibling(RunCatalogEntry, run_id=run.number)
+            yield source_entry(self, run.number)
         yield from cleaning_needs(self, self._runs())
 
     def parts(self) -> Iterator[Any]:
@@ -243,17 +261,33 @@ class SourceIndex(Stage):
 
 
 def cleaning_needs(task: NightTask, runs: Iterable[int]) -> list[Any]:
-    """Return what the cleaning of runs is found with, of those for which it has to be found."""
-    layout, settings = task.layout, task.settings
-    found = [run for run in runs if is_cleaned_as_found(layout, settings, run)]
-    return [task.sibling(Tailcuts, run_id=run) for run in found]
+    """Return what the cleaning of runs is found with, of those for which it has to be found.
+
+    For runs of which nobody knows how they were recorded that has to be found out before.
+    """
+    layout, settings, runs = task.layout, task.settings, list(runs)
+    unknown = undetermined(task, runs)
+    not_yet = {int(need.run_id) for need in unknown}
+    needed = [
+        number
+        for run in runs
+        if run not in not_yet
+        for number in tailcuts_needed(layout, settings, run)
+    ]
+    found = [run for run in dict.fromkeys(needed) if run not in not_yet]
+    return [*unknown, *(task.sibling(Tailcuts, run_id=run) for run in found)]
+
+
+def is_passing(need: object) -> bool:
+    """Whether a product may be removed once all that is made of it is there."""
+    return isinstance(need, NightProduct) and need.is_passing
 
 
 def events_of(task: NightTask, run: int) -> Iterator[Any]:
     """Yield DL2 of a run whose cleaning is found, or what is missing for it."""
     night = task.known_night()
     if run not in night.sources:
-        yield task.sibling(RunCatalogEntry, run_id=run)
+        yield source_entry(task, run)
         return
     model = model_of(night, task.settings, run, _cleaning(task, run))
     if model.value is None:
@@ -282,6 +316,21 @@ def early_models(task: NightTask, run: int, response: bool = True) -> Iterator[A
     yield task.sibling(RandomForests, model=model)
     if response and not (given.irf_file or given.gamma):
         yield task.sibling(TestingDL2, model=model)
+
+
+def early_catb(task: NightTask, run: int) -> Iterator[Any]:
+    """Yield the Cat-B calibration of a run if it is asked for; it need not wait for the cleaning.
+
+    lstosa makes it while the tailcuts are being found, too.
+    """
+    if task.settings.lstchain.apply_catB_calibration:
+        yield task.sibling(CatBCalibration, run_id=run)
+
+
+def source_table(task: NightTask) -> Iterator[Any]:
+    """Yield the run catalogue if it can be made: sooner than DL2, which asks for it again."""
+    if can_be_made(task) and task.known_night().data_runs:
+        yield task.sibling(RunCatalog)
 
 
 def _cleaning(task: NightTask, run: int) -> Cleaning:

@@ -12,7 +12,7 @@ import dataclasses
 import enum
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from luigi.task import flatten
@@ -24,7 +24,8 @@ from lstosa_luigi.execution.record import Record, read_record
 from lstosa_luigi.graph import Step, walk
 from lstosa_luigi.layout import Layout
 from lstosa_luigi.night import NightlyClose
-from lstosa_luigi.outdated import images_needed_again
+from lstosa_luigi.observation.reconstruction import superseded_places
+from lstosa_luigi.outdated import find_unneeded, images_needed_again
 from lstosa_luigi.products.base import NightProduct
 from lstosa_luigi.products.dl1a import DL1A
 
@@ -48,6 +49,9 @@ class Kind(str, enum.Enum):
     LEFTOVER = "leftover"
     """A process that is gone did not finish it."""
 
+
+EARLIER = "of a cleaning or random forests that the run has no more: does not count"
+"""What is said of files that other products have taken the place of."""
 
 OF_PRODUCTS = (Kind.MISSING, Kind.TRUNCATED, Kind.CHANGED, Kind.DAMAGED)
 """What is wrong with a product, not beside it."""
@@ -120,11 +124,14 @@ def verify(root: NightlyClose, deep: bool = False) -> Verification:
     LstosaError
         If a table that the whole night rests on is damaged.
     """
-    steps = tuple(walk(root.wanted()))
+    wanted = tuple(root.wanted())
+    steps = tuple(walk(wanted))
     is_whole = root.complete() and not root.is_accepted()
     look = _Look(_Listing(), is_whole, deep)
+    unneeded = find_unneeded(steps, (), wanted)
     for step in steps:
-        if isinstance(step.task, NightProduct):
+        # raw data that were gain-selected may be removed: nobody misses them then
+        if isinstance(step.task, NightProduct) and step.task.task_id not in unneeded:
             look.at(step.task)
     look.findings += _strays(root, look)
     return Verification(steps, look.compared, tuple(look.unknown), tuple(look.findings))
@@ -175,6 +182,8 @@ class _Look:
         self.records.add(str(task.record))
         record = read_record(task.record)
         self.known.update(outputs, () if record is None else record.outputs)
+        if task.refused():
+            return  # there is nothing to compare: that the tool refused it is all there is
         if record is not None and record.state == "done" and record.files:
             found = list(self._compare(task, record))
             self.compared += len(record.files)
@@ -259,9 +268,10 @@ def _strays(root: NightlyClose, look: _Look) -> list[Finding]:
         record = None if path in look.records else read_record(Path(path))
         look.known.update(() if record is None else record.outputs)
     runs = {} if night is None else {run.number: run.n_subruns for run in night.observed.runs}
-    search = _Search(layout, runs, look)
+    superseded = {} if night is None else superseded_places(night, root.settings)
+    search = _Search(layout, runs, look, superseded)
     found: list[Finding] = []
-    for directory in (layout.scratch(), *layout.written_aside()):
+    for directory in (layout.scratch(), layout.r0g_scratch(), *layout.written_aside()):
         names = files.find_leftovers(look.listing.entries(str(directory)))
         found += [_leftover(f"{directory}/{left.name}", left.host) for left in names]
     for directory in layout.product_roots():
@@ -282,12 +292,19 @@ def _leftover(path: str, host: str) -> Finding:
 class _Search:
     """Looks through directories for what is not known."""
 
-    def __init__(self, layout: Layout, runs: dict[int, int], look: _Look) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        runs: dict[int, int],
+        look: _Look,
+        superseded: Mapping[int, tuple[str, ...]],
+    ) -> None:
         self._layout = layout
         self._runs = runs
         self._look = look
         self._skipped = {str(path) for path in layout.housekeeping()}
         self._dl1_prods = layout.cleanings_of(look.known)
+        self._superseded = superseded
 
     def below(self, directory: str) -> tuple[int, list[Finding]]:
         """Return how many files below a directory are known, and those that are not."""
@@ -301,6 +318,8 @@ class _Search:
                 if strays and not inside:
                     one = len(strays) == 1
                     text = f"{len(strays)} {'file' if one else 'files'}, none of a product"
+                    if all(stray.text.endswith(EARLIER) for stray in strays):
+                        text = f"{len(strays)} {'file' if one else 'files'}, {EARLIER}"
                     strays = [Finding(Kind.FOREIGN, path, text)]
                 known += inside
                 found += strays
@@ -309,8 +328,17 @@ class _Search:
             elif self._is_known(path, entry):
                 known += 1
             else:
-                found.append(Finding(Kind.FOREIGN, path, "no product is called so"))
+                found.append(Finding(Kind.FOREIGN, path, self._why(path)))
         return known, found
+
+    def _why(self, path: str) -> str:
+        """Say what a file is of which no product knows."""
+        directory, _, name = path.rpartition("/")
+        for run, places in self._superseded.items():
+            is_inside = any(f"/{place}/" in f"{directory}/" for place in places)
+            if is_inside and f".Run{run:05d}." in name:
+                return EARLIER
+        return "no product is called so"
 
     def _is_known(self, path: str, entry: os.DirEntry[str]) -> bool:
         if path in self._look.known:

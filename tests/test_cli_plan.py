@@ -98,6 +98,15 @@ def test_every_choice_has_value_reason_and_candidates(night: FakeNight) -> None:
     assert choices["cleaning", 3]["reason"] == "the tailcuts of run 00003 are not found yet"
 
 
+def test_catb_is_planned_though_the_cleaning_is_not_found(make_night) -> None:
+    night = make_night(runs=RUNS[:3], options={"lstchain": {"apply_catB_calibration": "true"}})
+    assert night.luigi("RunSummary").returncode == 0
+    assert states(as_data(night))["CatBCalibration Run00003"] == "make"
+    night.control(fail=["lstchain_find_tailcuts"])
+    assert night.luigi("DL2Night").returncode == ExitCode.TASK_FAILED
+    assert states(as_data(night))["CatBCalibration Run00003"] == "there"
+
+
 def test_commands_are_those_that_are_executed(make_night) -> None:
     night = make_night(runs=RUNS[:3])
     assert night.luigi("RunSummary").returncode == 0

@@ -12,11 +12,12 @@ import time
 import pytest
 
 from lstosa_luigi.errors import ExitCode
-from lstosa_luigi.observation.times import closing_time
+from lstosa_luigi.hours import moment_after, parse_time
 from tests.fakes.night import FakeNight
 from tests.operators import decide, make, plan, printed, titles
 
 TINY = ((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 2))
+EIGHT = parse_time("08:00")
 CUTS = "DL1/20240302/v0.12.3/tailcut84"
 
 
@@ -128,7 +129,7 @@ def test_6_20_the_morning_is_counted_in_utc_whatever_the_clock_on_the_wall(
     monkeypatch.setenv("TZ", "Pacific/Auckland")
     time.tzset()
     try:
-        morning = closing_time(datetime.date(2020, 1, 17), "08:00")
+        morning = moment_after(datetime.date(2020, 1, 17), EIGHT)
     finally:
         monkeypatch.undo()
         time.tzset()
@@ -139,11 +140,9 @@ def test_7_2_observation_is_over_as_lstosa_has_it() -> None:
     def at(*when: int) -> datetime.datetime:
         return datetime.datetime(*when, tzinfo=datetime.timezone.utc)
 
-    morning = closing_time(datetime.date(2020, 1, 17), "08:00")
-    assert morning is not None
+    morning = moment_after(datetime.date(2020, 1, 17), EIGHT)
     assert at(2020, 1, 21, 12) >= morning
     assert at(2020, 1, 17, 5) < morning
-    assert closing_time(datetime.date(2020, 1, 17), "") is None
 
 
 def test_a_1_a_run_number_that_occurs_in_the_path_is_no_trouble(closed: FakeNight) -> None:

@@ -6,6 +6,8 @@ Where a line differs from lstosa's the name of the test or a comment says so.
 import json
 import re
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +27,10 @@ LINES = {
     "run summary with a database": (
         commands.run_summary, ("20200117", "/b/R0", "/out", "lst101-int"),
         ["--date=20200117", "--r0-path=/b/R0", "--output-dir=/out", "--tcu-server=lst101-int"],
+    ),
+    "run summaries of all nights": (
+        commands.merge_run_summaries, ("/out/merged.ecsv", "/monitoring"),
+        ["/out/merged.ecsv", "--monitoring-path=/monitoring"],
     ),
     "DRS4 baseline": (
         commands.drs4_baseline, (1804, "/b", "/b/R0G"),
@@ -60,6 +66,23 @@ LINES = {
          "--systematic-correction-file=/f",
          "--pedestal-ids-path=/a/pedestal_ids_Run01807.0003.h5"],
     ),
+    "R0 to DL1 of data that the event builder calibrated": (
+        commands.r0_to_dl1, ("/i", "/o", "", "/d", "/s"),
+        ["--input-file=/i", "--output-dir=/o", "--pointing-file=/d", "--run-summary-path=/s"],
+    ),
+    "gain selection": (
+        commands.r0_to_r0g, ("/b/R0/20240302/LST-1.1.Run00003.0000.fits.fz", "/o", "/o/x.log"),
+        ["--R0-file=/b/R0/20240302/LST-1.1.Run00003.0000.fits.fz", "--output-dir=/o",
+         "--log=/o/x.log", "--no-flatfield-heuristic"],
+    ),
+    "gain selection with the flat-field heuristic": (
+        commands.r0_to_r0g, ("/i", "/o", "/o/x.log", True),
+        ["--R0-file=/i", "--output-dir=/o", "--log=/o/x.log"],
+    ),
+    "gain selection of old data": (
+        commands.lst_dvr, ("/i", "/o", 1579289712000000000, 1234567, 72, "UCTS"),
+        ["/i", "/o", "1579289712000000000", "1234567", "72", "UCTS"],
+    ),
     "tailcuts finder": (
         commands.find_tailcuts, (RA, 1807, "/b/auxiliary/TailCuts"),
         [f"--input-dir={RA}", "--run=1807", "--output-dir=/b/auxiliary/TailCuts"],
@@ -68,6 +91,32 @@ LINES = {
         commands.catb_calibration, (1807, "/b", "/b/R0G", "52", 1809, "/b/running_analysis"),
         ["-r", "01807", "-b", "/b", "--r0-dir=/b/R0G", "--filters=52",
          "--catA_calibration_run=1809", "--interleaved-dir=/b/running_analysis"],
+    ),
+    # lstosa's --catA_calibration_run=1809 is replaced where the event builder calibrated
+    "Cat-B calibration of the event builder's": (
+        commands.catb_calibration,
+        (1807, "/b", "/b/R0G", "52", 1809, "/in", "/s/catA.fits.gz", "/s/scan_fit.h5"),
+        ["-r", "01807", "-b", "/b", "--r0-dir=/b/R0G", "--filters=52",
+         "--cat_A_calibration_file=/s/catA.fits.gz", "--systematics_file=/s/scan_fit.h5",
+         "--interleaved-dir=/in"],
+    ),
+    # of lstcam_calib 0.3.1, which spells some options otherwise than lstosa does
+    "DRS4 baseline of lstcam_calib": (
+        commands.lstcam_drs4_baseline, (1804, "/b", "/b/R0G"),
+        ["-r", "01804", "-b", "/b", "--r0-dir=/b/R0G", "--no-progress", "--output-format=h5",
+         "--no-db"],
+    ),
+    "charge calibration of lstcam_calib": (
+        commands.lstcam_charge_calibration, (1804, 1809, "/b", "/b/R0G", "52", True),
+        ["-p", "01804", "-r", "01809", "-b", "/b", "--r0-dir=/b/R0G", "--flatfield-heuristic",
+         "--filters=52", "--output-format=h5", "--no-db"],
+    ),
+    "Cat-B calibration of lstcam_calib": (
+        commands.lstcam_catb_calibration,
+        (1807, "/b", "/b/R0G", "52", 1809, "fits.gz", "/b/running_analysis", "0.12"),
+        ["-r", "01807", "-b", "/b", "--r0-dir=/b/R0G", "--filters=52",
+         "--catA-calibration-run=1809", "--catA-format=fits.gz", "--dl1-dir=/b/running_analysis",
+         "--lstchain-version=0.12"],
     ),
     "DL1a to DL1b": (
         commands.dl1ab, (DL1, "/o/dl1.h5", "/c/dl1b.json"),
@@ -145,7 +194,32 @@ LINES = {
          "--overwrite"],
     ),
 }
+
+OWN = {
+    "run catalogue": (
+        commands.run_catalog, ([3, 4], "/s.ecsv", "/t.txt", "lst101-int", 3.0, "/out.ecsv"),
+        ["--runs=3,4", "--run-summary=/s.ecsv", "--target-log=/t.txt", "--tcu-db=lst101-int",
+         "--timeout=3", "--output=/out.ecsv"],
+    ),
+    "run catalogue without a database": (
+        commands.run_catalog, ([3], "/s.ecsv", "", "", 3.0, "/out.ecsv"),
+        ["--runs=3", "--run-summary=/s.ecsv", "--output=/out.ecsv"],
+    ),
+    "filter wheels": (
+        commands.filter_wheels, (1809, "lst101-int:27018", 0.5, "/out.json"),
+        ["--run=1809", "--caco-db=lst101-int:27018", "--timeout=0.5", "--output=/out.json"],
+    ),
+}
 # fmt: on
+
+
+@pytest.mark.parametrize(("command", "arguments", "options"), OWN.values(), ids=OWN)
+def test_programs_of_this_package_run_in_its_own_environment(command, arguments, options):
+    python, program, name, *given = command(*arguments)
+    assert python == sys.executable
+    assert program == str(commands.PROGRAMS / "execute.py")
+    assert name == command.__name__
+    assert given == options
 
 
 @pytest.mark.parametrize(("command", "arguments", "options"), LINES.values(), ids=LINES)
@@ -174,8 +248,22 @@ def test_configured_command_may_carry_options_of_its_own():
     assert line[:5] == ("my_tool", "--tel-id=1", "--note", "two words", "-r")
 
 
+OURS = {"first_events", "link_or_copy"}
+"""Commands that start a program of ours with the Python of the tools."""
+
+
 def test_every_kind_of_command_is_in_the_table():
-    assert {command.__name__ for command, _, _ in LINES.values()} == set(commands.__all__)
+    listed = (*LINES.values(), *OWN.values())
+    assert {command.__name__ for command, _, _ in listed} == set(commands.__all__) - OURS
+
+
+def test_programs_of_ours_are_run_by_their_path():
+    look = commands.first_events(["/R0/a b", "/R0/c"], "/o.json")
+    copy = commands.link_or_copy("/R0/20240302", ["a", "b"], "/o")
+    assert [line[0] for line in (look, copy)] == ["python", "python"]
+    assert all(Path(line[1]).is_file() for line in (look, copy))
+    assert look[2:] == ("--output-file=/o.json", "/R0/a b", "/R0/c")
+    assert copy[2:] == ("--output-dir=/o", "--from=/R0/20240302", "a", "b")
 
 
 # --- the real tools ------------------------------------------------------------------------
@@ -201,13 +289,15 @@ TOOLS = {
     "run_summary": ["run summary"],
     "drs4_baseline": ["DRS4 baseline"],
     "charge_calibration": ["charge calibration with the flat-field heuristic"],
-    "catB_calibration": ["Cat-B calibration"],
+    "catB_calibration": ["Cat-B calibration", "Cat-B calibration of the event builder's"],
     "r0_to_dl1": ["R0 to DL1", "R0 to DL1 with the pedestals that were found"],
+    "r0_to_r0g": ["gain selection"],
     "tailcuts_finder": ["tailcuts finder"],
     "dl1ab": ["DL1a to DL1b without images", "DL1a to DL1b with Cat-B"],
     "check_dl1": ["check of a subrun", "check of a run"],
     "merge_dl1": ["merging of DL1"],
     "merge_muons": ["merging of muons"],
+    "merge_run_summaries": ["run summaries of all nights"],
     "longterm_check": ["long-term check"],
     "cherenkov_transparency": ["Cherenkov transparency"],
     "mc_trainpipe": ["training"],

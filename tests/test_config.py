@@ -47,6 +47,7 @@ def test_base_alone_is_enough(monkeypatch, tmp_path):
         ("dl1_to_dl2", "lstchain_dl1_to_dl2"),
         ("tailcuts_finder", "lstchain_find_tailcuts"),
         ("use_ff_heuristic_id", False),
+        ("use_ff_heuristic_gain_selection", False),
         ("store_image_dl1ab", True),
         ("merge_dl1_datacheck", True),
         ("apply_catB_calibration", False),
@@ -191,9 +192,75 @@ def test_file_that_is_not_there_is_named(monkeypatch, tmp_path, section, key):
     )
 
 
+@pytest.mark.parametrize(
+    ("section", "key", "value", "words"),
+    [
+        ("nightly", "days_back", "-1", "must be 0 or more"),
+        ("nightly", "at_once", "0", "must be 1 or more"),
+        ("nightly", "retry_hours", "-0.5", "must be 0 or more"),
+        ("nightly", "wait_for_luigid", "-1", "must be 0 or more"),
+        ("nightly", "keep_logs", "0", "must be 1 or more"),
+        ("nightly", "not_while_observing", "19-8", "write two times in UTC, as 19:00-08:00, or n"),
+        ("nightly", "observing_command", "it's", "No closing quotation"),
+        ("notify", "closed_by", "2 pm", "write a time in UTC, as 08:00, or nothing"),
+        ("notify", "missing_from", "24:00", "write a time in UTC, as 08:00, or nothing"),
+        ("notify", "command", "say '", "No closing quotation"),
+        ("notify", "timeout", "0", "must be more than 0"),
+    ],
+)
+def test_what_every_day_rests_on_is_checked_before_anything_is_done(
+    monkeypatch, tmp_path, section, key, value, words
+):
+    message = refused(monkeypatch, tmp_path, **{section: {key: value}})
+    assert message.startswith(f"[{section}] {key} = {value}: {words}")
+
+
+@pytest.mark.parametrize("key", ["sender", "recipients"])
+def test_mail_server_without_addresses_is_refused(monkeypatch, tmp_path, key):
+    addresses = {"sender": "a@example.org", "recipients": "b@example.org", key: "nobody"}
+    message = refused(monkeypatch, tmp_path, notify={"smtp_host": "localhost", **addresses})
+    assert message == f"[notify] {key} = nobody: not an address; smtp_host needs it"
+
+
+def test_password_that_would_go_over_the_net_in_the_open_is_refused(monkeypatch, tmp_path):
+    mail = {"sender": "a@b", "recipients": "c@d", "smtp_user": "me", "smtp_host": "mail.b"}
+    message = refused(monkeypatch, tmp_path, notify=mail)
+    assert message.startswith("[notify] smtp_user: the password would go over the net")
+    for safe in ({"smtp_host": "localhost"}, {"smtp_starttls": "true"}):
+        assert load(monkeypatch, tmp_path, notify={**mail, **safe}).notify.smtp_user == "me"
+
+
 def test_environment_that_is_not_there_is_named(monkeypatch, tmp_path):
     message = refused(monkeypatch, tmp_path, lstchain={"environment": "/no/such"})
     assert message == "[lstchain] environment = /no/such: no such directory"
+
+
+def test_environment_of_calibrations_that_is_not_there_is_named(monkeypatch, tmp_path):
+    message = refused(monkeypatch, tmp_path, lstchain={"calib_environment": "/no/such"})
+    assert message == "[lstchain] calib_environment = /no/such: no such directory"
+
+
+@pytest.mark.parametrize("key", ["evb_calibration", "evb_systematics"])
+@pytest.mark.parametrize("pattern", ["/a/{night}/*", "/a/{}/*", "/a/{date/*"])
+def test_pattern_that_cannot_be_filled_in_is_named(monkeypatch, tmp_path, key, pattern):
+    message = refused(monkeypatch, tmp_path, calibration={key: pattern})
+    assert message.startswith(
+        f"[calibration] {key} = {pattern}: may name {{date}} and {{run}} only"
+    )
+
+
+def test_keys_of_lstosa_for_another_environment_are_taken_over(monkeypatch, tmp_path):
+    section = {"use_lstcam_env_for_CatA_calib": "True", "USE_LSTCAM_ENV_FOR_CATB_CALIB": "True"}
+    options = load(monkeypatch, tmp_path, lstchain=section).lstchain
+    assert options.use_lstcam_env_for_CatA_calib
+    assert options.use_lstcam_env_for_CatB_calib
+    assert options.calib_command_prefix == "conda run -n lstcam-env"
+
+
+@pytest.mark.parametrize("key", ["tailcuts", "catB"])
+def test_fallback_is_one_that_there_is(monkeypatch, tmp_path, key):
+    message = refused(monkeypatch, tmp_path, fallback={key: "nearest"})
+    assert message.startswith(f"[fallback] {key} = nearest: not a valid choice (")
 
 
 def test_environment_and_prefix_exclude_each_other(monkeypatch, tmp_path):
@@ -333,8 +400,21 @@ def test_unknown_key_of_a_production_that_is_not_asked_for_is_named(
     assert message.startswith(f"[lstchain.{production}] environmnt: no such key; this section")
 
 
+def test_key_that_has_moved_is_named_with_its_new_place(monkeypatch, tmp_path):
+    with pytest.raises(ConfigError) as error:
+        load(monkeypatch, tmp_path, lstchain={"tcu_db": "lst101-int"})
+    assert str(error.value) == "[lstchain] tcu_db: is now [database] tcu_db. Move it there."
+
+
+def test_databases_are_named_as_in_lstosa_and_none_is_asked_by_default(monkeypatch, tmp_path):
+    database = load(monkeypatch, tmp_path).database
+    assert (database.tcu_db, database.caco_db, database.timeout) == ("", "", 3)
+    with pytest.raises(ConfigError, match=r"\[database\] timeout = 0: must be more than 0"):
+        load(monkeypatch, tmp_path, database={"timeout": "0"})
+
+
 @pytest.mark.parametrize("section", ["lstchain", "lstchain.v0.13.0"])
-@pytest.mark.parametrize("key", [*config.NOT_YET, "MAX-TRIES", "use_lstcam_env_for_cata_calib"])
+@pytest.mark.parametrize("key", [*config.NOT_YET, "MAX-TRIES", "Max_tries"])
 def test_key_that_only_lstosa_has_is_told_apart_from_a_misspelt_one(
     monkeypatch, tmp_path, section, key
 ):
@@ -343,6 +423,25 @@ def test_key_that_only_lstosa_has_is_told_apart_from_a_misspelt_one(
     assert message == (
         f"[{section}] {name}: known from lstosa, but not supported yet ({config.NOT_YET[name]}). "
         "Remove the key."
+    )
+
+
+@pytest.mark.parametrize("state", ["auto", "legacy_raw", "gain_selected", "catA_calibrated"])
+def test_input_state_is_one_of_lstosas_or_found_out(monkeypatch, tmp_path, state):
+    assert load(monkeypatch, tmp_path, production={"input_state": state}).input_state == state
+
+
+def test_misspelt_input_state_is_refused_with_those_there_are(monkeypatch, tmp_path):
+    message = refused(monkeypatch, tmp_path, production={"input_state": "cata_calibrated"})
+    assert message.startswith("[production] input_state = cata_calibrated: not a valid choice")
+    assert "catA_calibrated" in message
+
+
+def test_rules_of_the_heuristic_are_checked_at_once(monkeypatch, tmp_path):
+    rules = {"ff_heuristic_gain_selection": "on 3, perhaps 4"}
+    message = refused(monkeypatch, tmp_path, lstchain=rules)
+    assert message.startswith(
+        "[lstchain] ff_heuristic_gain_selection: 'perhaps 4' is no rule; write on or off, then"
     )
 
 

@@ -19,7 +19,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,8 @@ from lstosa_luigi.cli import VERBS
 from lstosa_luigi.errors import ExitCode
 from lstosa_luigi.execution.slurm import options
 from lstosa_luigi.products.base import NightProduct, NightTask
+from lstosa_luigi.status.model import State
+from lstosa_luigi.status.table import HEAD
 from tests.conftest import free_port
 from tests.fakes.night import FakeNight
 
@@ -226,6 +228,17 @@ def test_exit_codes_are_listed_on_one_page_only() -> None:
         assert not [page for page in others if name in page.read_text()]
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("status-columns", HEAD), ("status-states", [state.value for state in State])],
+)
+def test_tables_of_the_status_list_every_column_and_state_in_order(
+    name: str, words: Iterable[str]
+) -> None:
+    listed = [word for row in table("reference/status.rst", name) for word in row[0].split(", ")]
+    assert listed == [f"`{word}`" for word in words]
+
+
 def test_table_of_products_lists_every_product() -> None:
     rows = table("reference/files.rst", "products")
     products = {
@@ -239,8 +252,9 @@ def test_table_of_products_lists_every_product() -> None:
 
 def test_table_of_products_names_the_default_commands() -> None:
     defaults = {parameter._default for _, parameter in config.lstchain.get_params()}
+    defaults.add("a program of this package")
     for row in table("reference/files.rst", "products"):
-        assert row[2].strip("`") in defaults, row
+        assert row[2].strip("`") in {*defaults, "a program of this package"}, row
 
 
 def test_reference_of_the_configuration_lists_all_keys_and_no_other() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lstosa_luigi.layout import telescope_prefix
+from lstosa_luigi.layout import PageLayout, telescope_prefix
 from tests.configuration import layout_below, load
 
 DL2 = "tailcut84/nsb_tuning_0.14"
@@ -22,11 +22,19 @@ PLACES = {
     "monitoring/RunSummary/RunSummary_20200117.ecsv": lambda at: at.run_summary(),
     "monitoring/RunCatalog/RunCatalog_20200117.ecsv": lambda at: at.run_catalog(),
     "monitoring/DrivePositioning/DrivePosition_log_20200117.txt": lambda at: at.drive_log(),
+    "monitoring/DrivePositioning/Target_log_20200117.txt": lambda at: at.target_log(),
+    "monitoring/DrivePositioning/BendingModelCorrection_log_20200117.txt":
+        lambda at: at.bending_log(),
+    "OSA/Catalog/merged_RunSummary.ecsv": lambda at: at.merged_run_summary(),
+    "OSA/Catalog/nights/merged_RunSummary_20200117.ecsv": lambda at: at.pointed_run_summary(),
+    "OSA/Filters/20200117/filters_LST-1.Run01809.json": lambda at: at.filter_wheels(1809),
     "auxiliary/PedestalFinder/20200117/pedestal_ids_Run01807.0003.h5":
         lambda at: at.pedestal_ids(1807, 3),
     "auxiliary/TailCuts/dl1ab_Run01807.json": lambda at: at.tailcuts_config(1807),
     "auxiliary/TailCuts/log_find_tailcuts_Run01807.log": lambda at: at.tailcuts_log(1807),
     f"models/AllSky/{MC}/dec_2276": lambda at: at.model(f"{MC}/dec_2276"),
+    "R0G/log/20200117/r0_to_r0g_01807.0003.log": lambda at: at.gain_selection_log(1807, 3),
+    "OSA/InputState/20200117/input_state_LST-1.Run01807.json": lambda at: at.input_state(1807),
     # calibration
     f"{CAT_A}/drs4_baseline/20200117/v0.12.3/drs4_pedestal.Run01804.0000.h5":
         lambda at: at.drs4_baseline(1804),
@@ -153,13 +161,31 @@ def test_subrun_is_written_by_the_event_builder_in_four_streams(layout):
     ]
 
 
-def test_gain_selected_data_come_before_raw_data(layout, tmp_path):
-    touch(tmp_path / "R0/20200117/LST-1.1.Run01807.0000.fits.fz")
-    assert layout.r0_root() == tmp_path / "R0"
+def test_each_run_is_read_as_it_was_taken_or_where_that_is_gone_from_r0g(layout, tmp_path):
     selected = touch(tmp_path / "R0G/20200117/LST-1.1.Run01807.0000.fits.fz")
-    assert layout.r0_root() == tmp_path / "R0G"
-    assert layout.r0_file(1807, 0) == selected
-    assert layout.r0_streams(1807, 0)[3].parent == selected.parent
+    assert layout.r0_root() == layout.r0_root(1807) == tmp_path / "R0G"
+    assert layout.r0_streams(1807, 0)[0] == selected
+    touch(tmp_path / "R0/20200117/LST-1.1.Run01808.0000.fits.fz")
+    assert layout.r0_root() == layout.r0_root(1808) == tmp_path / "R0"
+    assert layout.r0_root(1807) == tmp_path / "R0G", "another run changes nothing"
+    raw = touch(tmp_path / "R0/20200117/LST-1.1.Run01807.0000.fits.fz")
+    assert layout.r0_root(1807) == tmp_path / "R0"
+    assert layout.r0_streams(1807, 0)[3].parent == raw.parent
+
+
+@pytest.mark.parametrize(
+    ("name", "parsed"),
+    [
+        ("LST-1.1.Run01807.0003.fits.fz", (1, 1807, 3)),
+        ("LST-1.4.Run12345.0103.fits.fz", (4, 12345, 103)),
+        ("LST-2.1.Run01807.0003.fits.fz", None),
+        ("LST-1.1.Run1807.0003.fits.fz", None),
+        (".LST-1.1.Run01807.0003.fits.fz.part", None),
+        ("r0_to_r0g_01807.0003.log", None),
+    ],
+)
+def test_name_of_a_raw_file_is_matched_as_a_whole(layout, name, parsed):
+    assert layout.parse_r0_name(name) == parsed
 
 
 def test_gain_selected_data_of_another_night_do_not_count(layout, tmp_path):
@@ -236,6 +262,21 @@ def test_calibration_for_other_filters_is_better_than_none(layout, tmp_path, the
     assert layout.find_charge_calibration(1809, "52") == files[found]
 
 
+@pytest.mark.parametrize(
+    ("only", "found"),
+    [((), "v0.12.4/calibration_filters_20"), (("20",), "v0.12.4/calibration_filters_20")],
+)
+def test_calibration_for_filters_that_were_decided_is_taken_alone(layout, tmp_path, only, found):
+    touch(tmp_path / CHARGE / "v0.12.4/calibration_filters_20.Run01809.0000.h5")
+    wanted = tmp_path / CHARGE / f"{found}.Run01809.0000.h5"
+    assert layout.find_charge_calibration(1809, "43", only) == wanted
+    made = layout.charge_calibration(1809, "43")
+    assert layout.find_charge_calibration(1809, "43", ("43",)) == made
+    assert layout.find_charge_calibration(1809, "43", ("52",)) == made
+    touch(made)
+    assert layout.find_charge_calibration(1809, "43", only) == made
+
+
 def test_longterm_datacheck_is_linked_outside_of_the_production(layout, tmp_path):
     root = tmp_path / LONGTERM
     assert layout.longterm_links() == {
@@ -299,3 +340,24 @@ def test_cleanings_are_known_by_what_lies_in_their_directories(layout, tmp_path)
     paths = ("muons/a.fits", "interleaved/a.h5", "tailcut84/a.h5", "tailcut1005/datacheck/a.h5")
     found = layout.cleanings_of(f"{tmp_path}/{NIGHT_DL1}/{path}" for path in paths)
     assert found == {"tailcut84", "tailcut1005"}
+
+
+def test_pages_lie_below_the_housekeeping_with_the_names_of_lstosa(monkeypatch, tmp_path) -> None:
+    layout = layout_below(monkeypatch, tmp_path)
+    pages = PageLayout.of(layout.directories)
+    night = "20200117/v0.1.0"
+    found = {
+        "index.html": pages.index(),
+        "LST_source_catalog.html": pages.catalog(),
+        f"{night}/osa_status_LST-1_20200117.html": pages.night(layout),
+        f"{night}/osa_status_LST-1_20200117.json": pages.entry(layout),
+        f"{night}/osa_gainsel_status_LST-1_20200117.html": pages.gain_selection(layout),
+        f"{night}/thumbnails_LST-1": pages.thumbnails(layout),
+    }
+    assert {name: tmp_path / "OSA/Pages" / name for name in found} == found
+    assert PageLayout.of(layout.directories, "/web").index() == Path("/web/index.html")
+    entry = pages.entry(layout)
+    entry.parent.mkdir(parents=True)
+    entry.write_text("{}")
+    entry.with_name("rows.json").write_text("[]")
+    assert pages.entries() == [entry]

@@ -198,7 +198,7 @@ def test_another_drs4_run_has_everything_made_again_that_is_calibrated_with_it(m
     first = collections.Counter(make(night))
     decide(night, "--drs4", "1")
     made = make(night)
-    fixed = ("RunSummary", "RandomForests", "TestingDL2", "IRF")
+    fixed = ("RunSummary", "PointedRunSummary", "RandomForests", "TestingDL2", "IRF")
     assert made == sorted(
         title.replace("Drs4Pedestal Run00005", "Drs4Pedestal Run00001")
         for title in first

@@ -89,6 +89,7 @@ CALLS = {
     "lstchain_check_dl1": 5 + 2,
     "lstchain_merge_hdf5_files": 2,
     "lstchain_merge_muon_files": 2,
+    "lstchain_merge_run_summaries": 1,
     "lstchain_longterm_dl1_check": 1,
     "lstchain_cherenkov_transparency": 1,
     "lstchain_mc_trainpipe": 1,
@@ -290,6 +291,7 @@ def test_a_night_without_data_is_closed_with_its_calibration(make_night) -> None
     assert "0 runs, 0 subruns" in result.stdout
     assert sorted(counts(night)) == [
         "lstchain_create_run_summary",
+        "lstchain_merge_run_summaries",
         "onsite_create_calibration_file",
         "onsite_create_drs4_pedestal_file",
     ]

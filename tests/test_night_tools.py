@@ -12,6 +12,7 @@ SHARED = (
     "lstchain_create_run_summary",
     "lstchain_find_tailcuts",
     "lstchain_mc_trainpipe",
+    "lstchain_merge_run_summaries",
 )
 """What lies outside of any production: made once, by the tools of whoever needs it first."""
 

@@ -1,11 +1,13 @@
 """Tables of the reference that are made of the code at build time, so that they are never stale.
 
 ``.. configuration::`` lists every key of every section of ``lstosa_luigi.config``;
-``.. task-parameters::`` lists the tasks that ``luigi --module lstosa_luigi`` knows.
-Both are plain functions that return reStructuredText, so that a test can read them.
+``.. task-parameters::`` lists the tasks that ``luigi --module lstosa_luigi`` knows;
+``.. status-json::`` lists the keys of ``lstosa status --json``.
+All are plain functions that return reStructuredText, so that a test can read them.
 """
 
 import inspect
+import json
 import re
 from collections.abc import Iterable
 
@@ -18,6 +20,7 @@ import lstosa_luigi
 from lstosa_luigi import config, sections
 from lstosa_luigi.execution.slurm import options
 from lstosa_luigi.products.base import NightTask
+from lstosa_luigi.status.data import SCHEMA
 
 SECTIONS = (*config.SECTIONS, options.slurm, options.retries)
 """All sections that a configuration may have."""
@@ -39,12 +42,18 @@ MEANINGS = {
     "charge_calibration": "command that makes the charge calibration (Cat-A)",
     "catB_calibration": "command that calibrates a run with its own interleaved events",
     "r0_to_dl1": "command that makes DL1a, muons and interleaved files",
+    "r0_to_r0g": "command that selects the gain",
+    "lst_dvr": "command that selects the gain of nights before 2023-12-05; a path, as it is not "
+    "part of lstchain",
+    "use_ff_heuristic_gain_selection": "find flat-field events also by their charge when selecting "
+    "the gain",
     "tailcuts_finder": "command that finds the cleaning settings of a run",
     "dl1ab": "command that makes DL1b",
     "check_dl1": "command that makes the datachecks of subruns and runs",
     "merge_dl1": "command that merges DL1b of a run",
     "merge_muons": "command that merges the muon rings of a run",
     "longterm_check": "command that makes the night-wise datacheck",
+    "merge_run_summaries": "command that puts the runs of nights together, with the pointing",
     "cherenkov_transparency": "command that adds the intensity spectrum to it",
     "mc_trainpipe": "command that trains random forests",
     "dl1_to_dl2": "command that makes DL2",
@@ -54,6 +63,9 @@ MEANINGS = {
     "use_ff_heuristic_id": "find flat-field events by their charge when making Cat-A",
     "store_image_dl1ab": "keep the images in DL1b; without them there is no datacheck",
     "apply_catB_calibration": "make Cat-B calibrations and apply them in DL1b",
+    "use_lstcam_env_for_CatA_calib": "make DRS4 baseline and charge calibration in the other "
+    "environment",
+    "use_lstcam_env_for_CatB_calib": "make Cat-B calibrations in the other environment",
     "apply_standard_dl1b_config": "clean all runs with dl1b_config; do not find tailcuts",
     "merge_dl1_datacheck": "make the datachecks of runs and of the night",
     "create_longterm_symlink": "link to the night-wise datacheck outside of its production",
@@ -122,6 +134,38 @@ def task_parameters() -> str:
     return list_table(("task", "is", "parameters of its own"), rows, "22 48 30")
 
 
+def status_json() -> str:
+    """Return the keys of the status of a night, of the whole and of each of its parts."""
+    schema = json.loads(SCHEMA.read_text())
+    parts = [
+        ("The night", schema),
+        *((f"A {name}", part) for name, part in schema["$defs"].items()),
+    ]
+    lines = []
+    for title, part in parts:
+        if part.get("type") != "object":
+            continue
+        rows = [
+            (f"``{key}``", json_kind(value), value.get("description", ""))
+            for key, value in part["properties"].items()
+        ]
+        lines += [f".. rubric:: {title}", "", list_table(("key", "type", "is"), rows, "20 25 55")]
+    return "\n".join(lines)
+
+
+def json_kind(value: dict) -> str:
+    """Return the type of a value of JSON in a reader's words."""
+    if "$ref" in value:
+        return value["$ref"].rpartition("/")[2]
+    if "enum" in value or "const" in value:
+        allowed = value.get("enum", [value.get("const")])
+        return " or ".join(f"``{choice}``" for choice in allowed)
+    if value.get("type") == "array":
+        return f"list of {json_kind(value['items'])}"
+    kinds = value.get("type", "anything")
+    return kinds if isinstance(kinds, str) else " or ".join(kinds)
+
+
 class Generated(SphinxDirective):
     """Puts in what a function of this module returns."""
 
@@ -129,7 +173,12 @@ class Generated(SphinxDirective):
         """Parse the text as if it stood in the page."""
         self.env.note_dependency(__file__)
         self.env.note_dependency(sections.__file__)
-        makers = {"configuration": configuration, "task-parameters": task_parameters}
+        self.env.note_dependency(str(SCHEMA))
+        makers = {
+            "configuration": configuration,
+            "task-parameters": task_parameters,
+            "status-json": status_json,
+        }
         return self.parse_text_to_nodes(makers[self.name](), allow_section_headings=True)
 
 
@@ -144,5 +193,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Tell Sphinx of the directives."""
     app.add_directive("configuration", Generated)
     app.add_directive("task-parameters", Generated)
+    app.add_directive("status-json", Generated)
     app.connect("autodoc-process-docstring", keep_colons, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

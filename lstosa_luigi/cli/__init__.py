@@ -12,12 +12,17 @@ from typing import NoReturn
 from lstosa_luigi.cli import (
     cancel,
     decide,
+    install_service,
     jobs,
     luigid,
+    nightly,
+    notify,
+    pages,
     plan,
     reopen,
     show,
     simulate_night,
+    status,
     verify,
 )
 from lstosa_luigi.errors import ExitCode, LstosaError
@@ -26,12 +31,17 @@ VERBS = {
     "simulate-night": simulate_night,
     "luigid": luigid,
     "plan": plan,
+    "status": status,
+    "pages": pages,
     "decide": decide,
     "show": show,
     "verify": verify,
     "reopen": reopen,
     "jobs": jobs,
     "cancel": cancel,
+    "nightly": nightly,
+    "notify": notify,
+    "install-service": install_service,
 }
 
 

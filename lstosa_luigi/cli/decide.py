@@ -56,6 +56,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--time-calibration", metavar="RUN", help="calibrate it with the time calibration of a run"
     )
     act.add_argument(
+        "--filters",
+        metavar="NN",
+        help="analyse the PEDCALIB runs of the night for these filter wheels, a digit each, as 52",
+    )
+    act.add_argument(
         "--tailcuts",
         metavar="FILE",
         help="clean with this DL1b config, as dl1ab_RunRRRRR.json of another run",
@@ -196,6 +201,18 @@ def _time_calibration(what: What, options: argparse.Namespace, night: Night) -> 
     return _decision(what, options, value=str(run))
 
 
+def _filters(what: What, options: argparse.Namespace, night: Night) -> Decision:
+    if re.fullmatch(r"\d\d", options.filters) is None:
+        raise UsageError(f"--filters {options.filters}: write the two wheels, a digit each, as 52")
+    run = night.pedcalib_run.value
+    if run is not None and run.date != night.layout.date:
+        raise UsageError(
+            f"The night is calibrated with run {run}: decide about the filters of that night, "
+            f"lstosa decide --date {run.date} --filters {options.filters}"
+        )
+    return _decision(what, options, value=options.filters)
+
+
 def _tailcuts(what: What, options: argparse.Namespace, _night: Night) -> Decision:
     file = Path(options.tailcuts).absolute()
     if not file.is_file():
@@ -225,6 +242,7 @@ MAKERS: dict[What, Maker] = {
     What.DRS4: _calibration_run,
     What.PEDCALIB: _calibration_run,
     What.TIME_CALIBRATION: _time_calibration,
+    What.FILTERS: _filters,
     What.TAILCUTS: _tailcuts,
     What.RF_MODEL: _rf_model,
     What.ACCEPT_INCOMPLETE: _accept_incomplete,

@@ -7,6 +7,7 @@ __all__ = ["configure", "run"]
 import argparse
 import dataclasses
 import datetime
+import enum
 import json
 import shlex
 from collections.abc import Iterator, Sequence
@@ -16,10 +17,9 @@ from typing import Any
 from lstosa_luigi.cli.night import reject
 from lstosa_luigi.errors import ExitCode
 from lstosa_luigi.night import NightlyClose
-from lstosa_luigi.observation.choice import Choice
 from lstosa_luigi.observation.decisions_file import as_data
 from lstosa_luigi.observation.reconstruction import Cleaning
-from lstosa_luigi.planning import Item, Plan, RunRow, State, make_plan
+from lstosa_luigi.planning import Item, Plan, RunRow, State, choice_as_data, make_plan
 from lstosa_luigi.products.base import NightParameter
 
 SCHEMA_VERSION = 1
@@ -80,7 +80,7 @@ def as_json(plan: Plan, with_commands: bool = False) -> dict[str, Any]:
         "is_settled": plan.is_settled,
         "runs": [dataclasses.asdict(row) for row in plan.runs],
         "choices": [
-            {"name": named.name, "run": named.run, **_choice_as_json(named.choice)}
+            {"name": named.name, "run": named.run, **choice_as_data(named.choice)}
             for named in plan.choices
         ],
         "decisions": [as_data(decision) for decision in plan.decisions],
@@ -89,20 +89,6 @@ def as_json(plan: Plan, with_commands: bool = False) -> dict[str, Any]:
         "problems": list(plan.problems),
         "notes": list(plan.notes),
     }
-
-
-def _choice_as_json(choice: Choice[Any]) -> dict[str, Any]:
-    return {
-        "value": _plain(choice.value),
-        "reason": choice.reason,
-        "candidates": [_plain(candidate) for candidate in choice.candidates],
-    }
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {key: _plain(part) for key, part in vars(value).items()}
-    return str(value) if isinstance(value, (Path, datetime.date)) else value
 
 
 # --- the table -----------------------------------------------------------------------------
@@ -191,4 +177,6 @@ def _word(value: Any) -> str:
         return "-"
     if isinstance(value, Cleaning):
         return value.dl1_prod
+    if isinstance(value, enum.Enum):
+        return str(value.value)
     return value.name if isinstance(value, Path) else str(value)

@@ -109,8 +109,11 @@ class Batch:
         for task in member.followers():
             if not self.worker.wants(task) or task.complete():
                 continue
-            if all(need == member or need.complete() for need in task.deps()):
-                jobs.append(task.job())
+            try:
+                if all(need == member or need.complete() for need in task.deps()):
+                    jobs.append(task.job())
+            except LstosaError:  # said when its own turn comes
+                continue
         return jobs
 
     def tell(self, text: str) -> None:
@@ -126,7 +129,7 @@ class Batch:
         """Take the outcome of one of the members' jobs."""
         member = self.open.pop(outcome.key)
         if outcome.done and member.complete():
-            self.worker.console.product(title_of(member), outcome)
+            self.worker.console.product(member.remarked_title(), outcome)
             # what needs it may start while the batch goes on
             self._report(member, DONE, log=outcome.log)
         else:

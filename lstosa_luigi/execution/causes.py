@@ -14,6 +14,8 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+from lstosa_luigi.execution.verdicts import verdict
+
 TAIL_BYTES = 65536
 LAST_LINES = 6
 
@@ -21,6 +23,19 @@ RAW_FILE = re.compile(r"\.Run(\d{5})\.\d{4}\.fits\.fz$")
 DRIVE_LOG = "the drive log does not cover the times of the events"
 
 KNOWN = (
+    (
+        r"Cannot tell how (.+) was recorded: (.+)",
+        r"\1 does not tell how it was recorded, \2: copy it again, or set [production] input_state",
+    ),
+    (
+        r"gain selection on data with only one gain",
+        "the data have one gain only: set [production] input_state = gain_selected, or auto",
+    ),
+    (
+        r"CameraConfiguration not found! Is this R1v1 data",
+        "lstchain_r0_to_r0g reads what EVB6 writes only: set [lstchain] gain_selection_tool = "
+        "lst_dvr",
+    ),
     (
         r"No space left on device|Disk quota exceeded|errno = 28|Errno 28",
         "the disk is full: make room, then give the same command again",
@@ -76,6 +91,9 @@ def why(
     inputs : sequence of str
         Files that it was given, for causes that lie in one of them.
     """
+    refused = verdict(log) if signal_number is None else ""
+    if refused:
+        return refused
     # a harmless line far above must not hide what the command said last
     for text in ("\n".join(log.splitlines()[-LAST_LINES:]), log):
         for pattern, advice in _COMPILED:
@@ -151,5 +169,5 @@ def last_lines(path: Path, count: int | None = None, since: int = 0) -> str:
     if count is None:
         return text
     # a progress bar redraws its line; only what it showed last counts
-    lines = [line.rsplit("\r", 1)[-1].rstrip() for line in text.split("\n")]
+    lines = [line.rstrip().rsplit("\r", 1)[-1] for line in text.split("\n")]
     return "\n".join([line for line in lines if line.strip()][-count:])

@@ -49,7 +49,9 @@ def check(path: Path, tables: Sequence[str] = (), min_rows: int = 0) -> None:
     name = path.name
     if name.endswith(".h5"):
         _check_hdf5(path, tables)
-    elif name.endswith((".fits", ".fits.fz", ".fits.gz")):
+    elif name.endswith(".fits.fz"):
+        check_raw(path)
+    elif name.endswith((".fits", ".fits.gz")):
         rows = fits_rows(path)
         if rows < min_rows:
             raise Damaged(f"{path}: {rows} rows, at least {min_rows} expected")

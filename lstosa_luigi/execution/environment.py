@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Tools", "find_tools", "standard_config"]
+__all__ = ["LSTCAM_CALIB", "LSTCHAIN", "Tools", "find_calibrator", "find_tools", "standard_config"]
 
 import dataclasses
 import functools
@@ -16,11 +16,15 @@ from pathlib import Path
 
 from lstosa_luigi.config import lstchain
 from lstosa_luigi.errors import ConfigError
+from lstosa_luigi.sections import BY_NAME
 
 OFFLINE = Path(__file__).parent / "offline"
 """Read by astropy as its configuration: the tools never try the network."""
 
-ASK_VERSION = "from importlib.metadata import version; print(version('lstchain'))"
+LSTCHAIN, LSTCAM_CALIB = "lstchain", "lstcam_calib"
+"""Packages whose tools are known."""
+
+ASK_VERSION = "from importlib.metadata import version; print(version('{package}'))"
 ASK_PLACE = "from importlib.util import find_spec; print(find_spec('lstchain').origin)"
 """Neither imports lstchain, which takes seconds."""
 
@@ -30,21 +34,24 @@ STANDARD_CONFIG = "data/lstchain_standard_config.json"
 
 @dataclasses.dataclass(frozen=True)
 class Tools:
-    """The tools that a production is made with.
+    """The tools that a production, or a calibration of it, is made with.
 
     Parameters
     ----------
     version : str
-        Version of lstchain.
+        Version of the package.
     bin : Path or None
         Directory of the commands; None if they are reached through the prefix.
     prefix : str
         Put before every command.
+    package : str
+        What the tools are of: lstchain or lstcam_calib.
     """
 
     version: str
     bin: Path | None
     prefix: str = ""
+    package: str = LSTCHAIN
 
     @property
     def python(self) -> tuple[str, ...]:
@@ -67,7 +74,7 @@ class Tools:
         if not os.access(program, os.X_OK):
             raise ConfigError(
                 f"{program}: no such command. Set [lstchain] environment to the directory of "
-                "the environment that has lstchain, or the name of the command."
+                f"the environment that has {self.package}, or the name of the command."
             )
         return (program, *argv[1:])
 
@@ -75,8 +82,10 @@ class Tools:
         """Return the command that has Numba compile what all tools use, into its cache.
 
         Numba keeps it beside the code, or in XDG_CACHE_HOME if that cannot be written: so
-        there is one cache for each environment.
+        there is one cache for each environment. Empty for other packages than lstchain.
         """
+        if self.package != LSTCHAIN:
+            return ()
         return (*self.python, "-c", "import lstchain.scripts.lstchain_data_r0_to_dl1")
 
     def variables(self, cache: Path) -> dict[str, str]:
@@ -98,11 +107,11 @@ class Tools:
 
 
 @functools.lru_cache(maxsize=8)
-def _find(environment: str, prefix: str) -> Tools:
+def _find(environment: str, prefix: str, package: str, keys: str) -> Tools:
     if prefix:
-        return Tools(_version_behind(prefix), None, prefix)
+        return Tools(_version_behind(prefix, package, keys), None, prefix, package)
     root = Path(environment) if environment else Path(sys.prefix)
-    return Tools(_version_in(root), root.absolute() / "bin")
+    return Tools(_version_in(root, package, keys), root.absolute() / "bin", "", package)
 
 
 def find_tools(options: lstchain) -> Tools:
@@ -115,7 +124,41 @@ def find_tools(options: lstchain) -> Tools:
     ConfigError
         If lstchain is not there.
     """
-    return _find(options.environment, options.command_prefix)
+    return _find(options.environment, options.command_prefix, LSTCHAIN, "")
+
+
+def find_calibrator(options: lstchain, category: str) -> Tools:
+    """Return the tools that Cat-A or Cat-B is made with: of which package, in which environment.
+
+    As in lstosa, ``use_lstcam_env_for_CatA_calib`` (``...CatB...``) sends the commands to another
+    environment. Nothing is asked there unless this is called.
+
+    Parameters
+    ----------
+    options : lstchain
+        Section of the configuration.
+    category : str
+        ``A`` or ``B``.
+
+    Raises
+    ------
+    ConfigError
+        If the package is not there.
+    """
+    if category == "A":
+        command, package = options.charge_calibration, options.catA_package
+        is_elsewhere = options.use_lstcam_env_for_CatA_calib
+    else:
+        command, package = options.catB_calibration, options.catB_package
+        is_elsewhere = options.use_lstcam_env_for_CatB_calib
+    if package == BY_NAME:
+        program = Path(shlex.split(command)[0]).name
+        package = LSTCAM_CALIB if program.startswith(LSTCAM_CALIB) else LSTCHAIN
+    if not is_elsewhere:
+        return _find(options.environment, options.command_prefix, package, "")
+    if options.calib_environment:
+        return _find(options.calib_environment, "", package, "calib_")
+    return _find("", options.calib_command_prefix, package, "calib_")
 
 
 @functools.lru_cache(maxsize=8)
@@ -147,24 +190,25 @@ def _packages_of(tools: Tools) -> Iterator[Path]:
         yield Path(answer.stdout.strip()).parent
 
 
-def _version_in(root: Path) -> str:
+def _version_in(root: Path, package: str, keys: str) -> str:
     for site in sorted(root.glob("lib/python3*/site-packages")):
-        for found in importlib.metadata.distributions(name="lstchain", path=[str(site)]):
+        for found in importlib.metadata.distributions(name=package, path=[str(site)]):
             return found.version
     raise ConfigError(
-        f"lstchain is not installed in {root}. Set [lstchain] environment to the directory of "
-        "the environment that has it, or install lstosa-luigi[lstchain]."
+        f"{package} is not installed in {root}. Set [lstchain] {keys}environment to the directory "
+        "of the environment that has it"
+        + (", or install lstosa-luigi[lstchain]." if package == LSTCHAIN else ".")
     )
 
 
-def _version_behind(prefix: str) -> str:
-    command = [*shlex.split(prefix), "python", "-c", ASK_VERSION]
+def _version_behind(prefix: str, package: str, keys: str) -> str:
+    command = [*shlex.split(prefix), "python", "-c", ASK_VERSION.format(package=package)]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     except (OSError, subprocess.SubprocessError) as error:
         printed = (getattr(error, "stderr", "") or str(error)).strip().splitlines()
         raise ConfigError(
-            f"[lstchain] command_prefix = {prefix}: does not lead to lstchain "
+            f"[lstchain] {keys}command_prefix = {prefix}: does not lead to {package} "
             f"({printed[-1] if printed else error})"
         ) from error
     return answer.stdout.strip()

@@ -7,6 +7,7 @@ __all__ = [
     "copy",
     "find_leftovers",
     "link",
+    "owners",
     "place",
     "remove_tree",
     "replace_by_link",
@@ -19,7 +20,7 @@ import contextlib
 import errno
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -132,6 +133,23 @@ def replace_by_link(file: Path, target: Path, scratch: Path) -> None:
 def scratch_name(job: str) -> str:
     """Name a scratch folder so that :func:`sweep` can tell whether its owner still lives."""
     return f"{job}@{os.uname().nodename}@{os.getpid()}@{_start_time(os.getpid())}"
+
+
+def owners(scratch: Path) -> Iterator[tuple[str, str, bool | None]]:
+    """Yield what scratch folders were made for, on which host, and whether it is at work.
+
+    Of another host nobody here knows that: None.
+    """
+    try:
+        names = [entry.name for entry in os.scandir(scratch)]
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name in names:
+        words = name.rsplit("@", 3)
+        if len(words) == 4 and words[2].isdigit():
+            job, host, pid, started = words
+            is_here = host == os.uname().nodename
+            yield job, host, _start_time(int(pid)) == started if is_here else None
 
 
 def _aside(path: Path) -> Path:

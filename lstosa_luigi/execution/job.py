@@ -32,7 +32,7 @@ def main() -> int:
         if os.getppid() != int(sys.argv[1]):  # it went before it could be watched
             return 128 + signal.SIGTERM
     record = payload.run(Job.from_json(json.load(sys.stdin)))
-    if record is None or record.state == "done":
+    if record is None or record.is_over:
         return 0
     was_executed = record.exit_code is not None or record.signal is not None
     told = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Held", "RootLock"]
+__all__ = ["Held", "RootLock", "holder_of"]
 
 import contextlib
 import datetime
@@ -12,12 +12,14 @@ import os
 import socket
 import time
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from lstosa_luigi.errors import ExitCode, LstosaError
 
 PATIENCE_S = 1.0
 """How long the holder may take from having the lock to saying who it is."""
+GLANCE_S = 0.05
+"""How long somebody may hold the lock who only looks whether it is held."""
 
 
 class Held(LstosaError):
@@ -52,12 +54,14 @@ class RootLock:
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         file = self.path.open("a+", encoding="utf-8")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        is_ours = _lock(file, fcntl.LOCK_EX)
+        if not is_ours:
+            time.sleep(GLANCE_S)
+            is_ours = _lock(file, fcntl.LOCK_EX)
+        if not is_ours:
             holder = _holder(file)
             file.close()
-            raise Held(f"{self.title} is being worked on by {holder}.") from None
+            raise Held(f"{self.title} is being worked on by {holder}.")
         since = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
         who = json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "since": since})
         with contextlib.suppress(OSError):  # on a full disk the lock holds all the same
@@ -72,6 +76,34 @@ class RootLock:
                 self._file.truncate(0)
             self._file.close()
             self._file = None
+
+
+def holder_of(path: Path) -> dict[str, Any] | None:
+    """Return who holds a lock, as ``host``, ``pid`` and ``since``; None if nobody does.
+
+    Nothing is written, and whoever wants the lock in this moment gets it. It is empty for a holder
+    that could not say who it is.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            if _lock(file, fcntl.LOCK_SH):
+                return None
+            text = file.read()
+    except OSError:  # it is not there, or cannot be looked at: nothing is claimed
+        return None
+    try:
+        said = json.loads(text)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _lock(file: IO[str], kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _holder(file: IO[str]) -> str:

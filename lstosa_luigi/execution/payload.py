@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 from lstosa_luigi.execution import checks, files
 from lstosa_luigi.execution.record import Record, read_record, write_record
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
+from lstosa_luigi.refusals import Refusal
 
 PR_SET_PDEATHSIG = 1
 """From linux/prctl.h."""
@@ -70,6 +71,14 @@ class Failed(Exception):
         self.is_permanent = is_permanent
 
 
+class Refused(Exception):
+    """The tool's verdict: the data do not allow the product; the text says why."""
+
+    def __init__(self, reason: str, exit_code: int):
+        super().__init__(reason)
+        self.exit_code = exit_code
+
+
 class Usage:
     """What one command and its children used."""
 
@@ -109,6 +118,8 @@ def run(job: Job, place: Place = HERE) -> Record | None:
     with _signals_as_exceptions():
         try:
             _make(job, attempt, place.job_id, used)
+        except Refused as refused:
+            state, cause, exit_code = "refused", str(refused), refused.exit_code
         except Failed as failure:
             state, cause = "failed", str(failure)
             exit_code, signal_number = failure.exit_code, failure.signal_number
@@ -145,7 +156,7 @@ def run(job: Job, place: Place = HERE) -> Record | None:
         decided=job.decided,
         files=_measure(job) if state == "done" else {},
     )
-    if state != "done" and job.is_made():
+    if not record.is_over and job.is_made():
         return record  # another copy of the job made it: its record is the one of the product
     # a full disk must not hide the cause of the failure
     with contextlib.suppress(OSError, Cancelled), _signals_as_exceptions():
@@ -203,7 +214,12 @@ def _make(job: Job, attempt: int, job_id: str, used: Usage) -> None:
             _room_for(scratch / name).symlink_to(file)
         for name, file in job.copied.items():
             files.copy(Path(file), _room_for(scratch / name))
-        _execute(job, scratch, attempt, used)
+        try:
+            _execute(job, scratch, attempt, used)
+        except Refused as refused:
+            refusal = Refusal(job.title, str(refused), _utc_now(), job.log)
+            files.write_whole(Path(job.refusal), refusal.text())
+            raise
         made = {output.path: _find(output, scratch, job) for output in job.outputs}
         _put_in_place(made, job)
     finally:
@@ -296,6 +312,7 @@ def _execute(job: Job, scratch: Path, attempt: int, used: Usage) -> None:
                 raise
     if code != 0:
         from lstosa_luigi.execution.causes import is_permanent, last_lines, why
+        from lstosa_luigi.execution.verdicts import verdict
 
         printed = last_lines(log, since=before)
         disk = os.statvfs(scratch)
@@ -303,6 +320,8 @@ def _execute(job: Job, scratch: Path, attempt: int, used: Usage) -> None:
             printed += os.strerror(errno.ENOSPC)
         exit_code, signal_number = (code, None) if code > 0 else (None, -code)
         cause = why(exit_code, signal_number, printed, job.inputs)
+        if job.refusal and exit_code == 1 and cause == verdict(printed):
+            raise Refused(cause, exit_code)
         raise Failed(cause, exit_code, signal_number, is_permanent(cause))
 
 
@@ -324,6 +343,8 @@ def _find(output: Output, scratch: Path, job: Job) -> Path | None:
         raise Failed(f"the command ended without error but left no {output.made}", exit_code=0)
     if len(found) > 1:
         raise Failed(f"the command left {len(found)} files {output.made}, not one", exit_code=0)
+    if output.is_copy:
+        return found[0]
     try:
         checks.check(found[0], output.tables, output.min_rows)
     except checks.Damaged as damage:

@@ -23,7 +23,7 @@ class Record(NamedTuple):
     name, title : str
         Product, as in :class:`~lstosa_luigi.execution.spec.Job`.
     state : str
-        ``done``, ``failed`` or ``cancelled``.
+        ``done``, ``refused`` (the tool's own verdict, which is kept), ``failed`` or ``cancelled``.
     start, end : str
         UTC, ISO 8601.
     seconds : float
@@ -43,7 +43,7 @@ class Record(NamedTuple):
     exit_code, signal : int or None
         How the command ended; None if it was not started or not ended so.
     cause : str
-        For a failure: why, in one line; empty otherwise.
+        For a failure or a refusal: why, in one line; empty otherwise.
     log : str
         Output of the command.
     job_id : str
@@ -83,6 +83,11 @@ class Record(NamedTuple):
     decided: tuple[str, ...] = ()
     files: Mapping[str, tuple[int, int]] = {}
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing left to do: it was made, or the tool refused to."""
+        return self.state in ("done", "refused")
 
 
 def write_record(path: Path, record: Record) -> None:

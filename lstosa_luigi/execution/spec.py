@@ -31,6 +31,8 @@ class Output(NamedTuple):
         For tables of ECSV and FITS: rows that must be there at least.
     required : bool
         False for what the command only makes if it has enough data.
+    is_copy : bool
+        Whether it is only copied: it is then no better than what it is a copy of, and not checked.
     real : bool
         True for what a link may stand for once it is done with: the link is not the product.
     """
@@ -40,6 +42,7 @@ class Output(NamedTuple):
     tables: tuple[str, ...] = ()
     min_rows: int = 0
     required: bool = True
+    is_copy: bool = False
     real: bool = False
 
     def is_made(self) -> bool:
@@ -95,6 +98,9 @@ class Job(NamedTuple):
         Of jobs that wait, the one with the highest is started first.
     decided : tuple of str
         What the operators had decided when it was planned, for the record.
+    refusal : str
+        File for the tool's own verdict that the data do not allow the product, if that is to
+        count instead of it; empty if it counts as a failure.
     """
 
     name: str
@@ -120,6 +126,7 @@ class Job(NamedTuple):
     resource_class: str = "data"
     priority: int = 0
     decided: tuple[str, ...] = ()
+    refusal: str = ""
 
     @property
     def key(self) -> str:
@@ -127,8 +134,10 @@ class Job(NamedTuple):
         return self.record
 
     def is_made(self) -> bool:
-        """Whether all outputs that must be there are."""
-        return all(output.is_made() for output in self.outputs if output.required)
+        """Whether all outputs that must be there are, or were refused."""
+        if all(output.is_made() for output in self.outputs if output.required):
+            return True
+        return bool(self.refusal) and os.path.exists(self.refusal)  # noqa: PTH110
 
     def to_json(self) -> dict[str, Any]:
         """Return the job as JSON can hold it."""

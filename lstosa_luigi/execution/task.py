@@ -64,6 +64,10 @@ class SlurmTask(luigi.Task):
         """The task in a reader's words."""
         return str(self)
 
+    def remarked_title(self) -> str:
+        """Return the title, with what is to be said about how the task was made."""
+        return self.title
+
     def command(self) -> Sequence[str]:
         """Return the command of a single member, which leaves its files at :meth:`aside`.
 

@@ -14,7 +14,7 @@ import logging
 import socket
 import time
 import urllib.parse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, cast, runtime_checkable
 
 import luigi
@@ -67,10 +67,17 @@ class Root(Protocol):
 class JobWorker(luigi.worker.Worker):
     """A worker for one root task: jobs go to a backend, everything else runs in this process."""
 
-    def __init__(self, backend: Backend, console: Console, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        console: Console,
+        at_end: Callable[[Any], None] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.backend = backend
         self.console = console
+        self._at_end = at_end
         self._batches: dict[str, Batch] = {}
         self._locks: list[RootLock] = []
         self._roots: list[Any] = []
@@ -135,10 +142,27 @@ class JobWorker(luigi.worker.Worker):
             self.console.close()
             for lock in self._locks:
                 lock.release()
-            self._undo_signals()
+            try:
+                self._publish()
+            finally:
+                self._undo_signals()
         if interrupt is not None and CmdlineParser.get_instance() is not None:
             raise SystemExit(exit_code_of(interrupt)) from None
         return False
+
+    def _publish(self) -> None:
+        """Let the root tasks that were worked on be shown as they stand now that nobody does."""
+        if self._at_end is None or not self._locks:
+            return
+        for root in self._roots:
+            try:
+                self._at_end(root)
+            except KeyboardInterrupt:
+                self.console.say("WARNING  Interrupted while pages were written: see lstosa pages.")
+                return
+            except Exception as error:  # whatever it is, it has nothing to do with the work
+                name = "" if isinstance(error, LstosaError) else f"{type(error).__name__}: "
+                self.console.say(f"WARNING  {name}{error}")
 
     def _log_complete_error(self, task: luigi.Task, tb: str) -> None:
         self._say_unscheduled(task, tb)
@@ -303,7 +327,7 @@ class JobWorker(luigi.worker.Worker):
 
     def _ask_what_others_do(self) -> bool:
         """Whether others make something of ours; what they failed is taken over."""
-        if self._mine(RUNNING) or self._mine(BATCH_RUNNING):
+        if self._is_ours_at_work():
             return True
         if self._is_forgotten():
             self.console.say("luigid has forgotten the night: it is told again.")
@@ -319,6 +343,16 @@ class JobWorker(luigi.worker.Worker):
         # what others finished between two questions is found out by asking for work once more
         return self._notice_what_others_finished() or self._learn_from_others() or bool(again)
 
+    def _is_ours_at_work(self) -> bool:
+        """Whether luigid knows of something of ours that is being made, by this worker or another.
+
+        Asked first is for the batches, which are few; their members are thousands.
+        """
+        running = self._scheduler.task_list(RUNNING, "", limit=False)
+        if any(self._id == task["worker_running"] for task in running.values()):
+            return True
+        return bool(self._mine(RUNNING) or self._mine(BATCH_RUNNING))
+
     def _is_forgotten(self) -> bool:
         """Whether luigid lost its state: it knows of none of the root tasks any more."""
         roots = {root.task_id for root in self._roots if not is_there(root)}
@@ -331,7 +365,9 @@ class JobWorker(luigi.worker.Worker):
 
     def _mine(self, status: str) -> dict[str, luigi.Task]:
         """Return tasks of this worker that luigid has in a state, whoever works on them."""
-        ids = self._scheduled_tasks.keys() & self._scheduler.task_list(status, "").keys()
+        # without limit: what luigid is set to show to people is none of our business
+        known = self._scheduler.task_list(status, "", limit=False)
+        ids = self._scheduled_tasks.keys() & known.keys()
         tasks = {task_id: self._scheduled_tasks[task_id] for task_id in ids}
         return {task_id: task for task_id, task in tasks.items() if not _is_merged(task)}
 
@@ -402,6 +438,9 @@ def _is_merged(task: luigi.Task) -> bool:
 class WorkerFactory(luigi.interface._WorkerSchedulerFactory):
     """Makes Luigi's command line and ``luigi.build`` use :class:`JobWorker`."""
 
+    at_end: Callable[[Any], None] | None = None
+    """Called with each root task when the work on it has ended, however it did."""
+
     def create_remote_scheduler(self, url: str) -> Any:
         """Return the client of a luigid, having seen that one answers.
 
@@ -432,6 +471,7 @@ class WorkerFactory(luigi.interface._WorkerSchedulerFactory):
         return JobWorker(
             backend,
             Console(),
+            at_end=type(self).at_end,
             scheduler=scheduler,
             # only what is locked may take over what another process of the same name had in hand
             worker_id=root.task_id if isinstance(root, Root) else None,
@@ -455,12 +495,19 @@ def _one_line_for_people(record: logging.LogRecord) -> bool:
     return True
 
 
-def install() -> None:
+def install(at_end: Callable[[Any], None] | None = None) -> None:
     """Make plain ``luigi --module lstosa_luigi`` and ``luigi.build`` use this worker.
 
     ``luigi`` imports the module before it looks its factory up, and reads its
     exit codes from the configuration after that.
+
+    Parameters
+    ----------
+    at_end : callable, optional
+        Called with each root task when the work on it has ended, however it did. What it raises is
+        said in a line and changes nothing.
     """
     config.set_luigi_defaults()
     logger.addFilter(_one_line_for_people)
+    WorkerFactory.at_end = None if at_end is None else staticmethod(at_end)
     luigi.interface._WorkerSchedulerFactory = WorkerFactory  # type: ignore[misc]

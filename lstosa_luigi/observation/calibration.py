@@ -128,9 +128,7 @@ def choose_time_calibration(
     )
 
 
-def choose_systematics(
-    files: Iterable[Path], flat_date: str, forced: Forced[Path] | None = None
-) -> Choice[Path]:
+def choose_systematics(files: Iterable[Path], flat_date: str) -> Choice[Path]:
     """Choose the F-factor systematics of the latest date not after the night, else the earliest.
 
     So do lstosa and ``lstchain.onsite.find_systematics_correction_file``.
@@ -141,13 +139,9 @@ def choose_systematics(
         ``.../<date>/pro/ffactor_systematics_<date>.h5``.
     flat_date : str
         The night as ``YYYYMMDD``.
-    forced : Forced, optional
-        The file that somebody decided on.
     """
     by_date = sorted((file.stem[-8:], str(file), file) for file in files)
     candidates = tuple(file for _, _, file in by_date)
-    if forced is not None:
-        return forced.choice(candidates)
     if not candidates:
         return Choice(None, "no F-factor systematics of any date")
     usable = [file for date, _, file in by_date if date <= flat_date]
@@ -157,7 +151,10 @@ def choose_systematics(
 
 
 def choose_filters(
-    configured: str, failed_with: str = "", forced: Forced[str] | None = None
+    configured: str,
+    failed_with: str = "",
+    forced: Forced[str] | None = None,
+    told: Choice[str] | None = None,
 ) -> Choice[str]:
     """Choose the filter wheels that a PEDCALIB run is analysed for.
 
@@ -172,15 +169,22 @@ def choose_filters(
         Filters that the last attempt failed with; empty if none did.
     forced : Forced, optional
         What somebody decided on; never given up for the standard filters.
+    told : Choice of str, optional
+        What the camera-control database says; it comes before what is configured.
     """
-    candidates = tuple(dict.fromkeys((configured, STANDARD_FILTERS)))
+    filters, reason = configured, "[lstchain] filters"
+    if told is not None and told.value is not None:
+        filters, reason = told.value, told.reason
+    elif told is not None:
+        reason += f"; {told.reason}"
+    candidates = tuple(dict.fromkeys((filters, configured, STANDARD_FILTERS)))
     if forced is not None:
         return forced.choice(candidates)
-    if failed_with and failed_with == configured != STANDARD_FILTERS:
+    if failed_with and failed_with == filters != STANDARD_FILTERS:
         return Choice(
             STANDARD_FILTERS, f"second try: it failed with filters {failed_with}", candidates
         )
-    return Choice(configured, "[lstchain] filters", candidates)
+    return Choice(filters, reason, candidates)
 
 
 def _run_number(file: Path) -> int:

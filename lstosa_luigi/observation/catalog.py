@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-__all__ = ["Source", "read_run_catalog"]
+__all__ = ["Source", "dump_run_catalog", "read_left_out", "read_run_catalog"]
 
 import dataclasses
+import io
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 from lstosa_luigi.errors import InputError
 from lstosa_luigi.observation.tables import read_table
 
 COLUMNS = ("run_id", "source_name", "source_ra", "source_dec")
+LEFT_OUT = "left_out"
+"""Key of the metadata under which a catalogue that was made here says what it lacks."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,3 +59,46 @@ def read_run_catalog(path: Path) -> dict[int, Source]:
                 f"{name}. Correct the run catalogue."
             )
     return sources
+
+
+def dump_run_catalog(
+    sources: Mapping[int, Source], left_out: Mapping[int, str], made_of: str
+) -> str:
+    """Return a run catalogue as lstosa writes it (ECSV, comma-delimited).
+
+    Parameters
+    ----------
+    sources : mapping of int to Source
+        The source of each run.
+    left_out : mapping of int to str
+        Runs whose source is not known, with the reason; kept in the metadata.
+    made_of : str
+        What it was made of; kept there as well.
+    """
+    import numpy as np
+    from astropy.table import Table
+
+    runs = sorted(sources)
+    table = Table(
+        {
+            "run_id": np.array(runs, np.int32),
+            "source_name": np.array([sources[run].name for run in runs], str),
+            "source_ra": np.array([sources[run].ra_deg for run in runs], float),
+            "source_dec": np.array([sources[run].dec_deg for run in runs], float),
+        },
+        meta={"made_of": made_of, LEFT_OUT: {f"{run:05d}": left_out[run] for run in left_out}},
+    )
+    text = io.StringIO()
+    table.write(text, format="ascii.ecsv", delimiter=",")
+    return text.getvalue()
+
+
+def read_left_out(path: Path) -> dict[int, str]:
+    """Return the runs that a catalogue made here lacks, with the reason; nothing of any other."""
+    from astropy.table import Table
+
+    try:
+        found = dict(Table.read(path.read_text(), format="ascii.ecsv").meta.get(LEFT_OUT) or {})
+        return {int(run): str(reason) for run, reason in found.items()}
+    except Exception:  # whoever needs its rows will say what is wrong with it
+        return {}

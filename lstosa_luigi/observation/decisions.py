@@ -41,6 +41,8 @@ class What(str, enum.Enum):
     """Calibrate the night with this PEDCALIB run."""
     TIME_CALIBRATION = "time-calibration"
     """Calibrate the night with the time calibration of this run."""
+    FILTERS = "filters"
+    """Analyse the PEDCALIB runs of the night for these filter wheels."""
     TAILCUTS = "tailcuts"
     """Clean a run, or all, with this DL1b config."""
     RF_MODEL = "rf-model"
@@ -52,7 +54,7 @@ class What(str, enum.Enum):
 FORCED_RUNS = {What.DRS4: DRS4, What.PEDCALIB: PEDCALIB}
 """Decisions that name a calibration run, with the type that it must be of."""
 
-CALIBRATING = (*FORCED_RUNS, What.TIME_CALIBRATION)
+CALIBRATING = (*FORCED_RUNS, What.TIME_CALIBRATION, What.FILTERS)
 """Decisions that change what all data are calibrated with."""
 
 
@@ -80,7 +82,7 @@ class Decision:
     run, subrun : int or None
         What it is about; None where it is about the whole night, or the whole run.
     value : str
-        What is chosen: a type, a run, a DL1b config, random forests.
+        What is chosen: a type, a run, filter wheels, a DL1b config, random forests.
     undone : Undone or None
         Who took it back; None while it holds.
     night : str

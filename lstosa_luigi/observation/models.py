@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["choose_declination", "choose_model", "declination_of", "nsb_level_of"]
+__all__ = [
+    "choose_declination",
+    "choose_model",
+    "declination_of",
+    "dl2_prod_id",
+    "nsb_level_of",
+]
 
 import re
 from collections.abc import Collection, Iterable
 
-from lstosa_luigi.observation.choice import Choice, Forced
+from lstosa_luigi.observation.choice import Choice
 
 LATITUDE_DEG = 28.761
 """Geographic latitude of LST-1 (ctapipe_io_lst.constants.LST1_LOCATION)."""
@@ -40,13 +46,18 @@ def nsb_level_of(production: str) -> float | None:
     return None if match is None else float(match.group(1))
 
 
+def dl2_prod_id(dl1_prod: str, model: str) -> str:
+    """Name the directory of DL2: ``tailcut84/nsb_tuning_0.14``."""
+    production = model.split("/")[0]
+    return f"{dl1_prod}/nsb_tuning_{production.rpartition('nsb_tuning_')[2]}"
+
+
 def choose_model(
     available: Iterable[str],
     mc_prod: str,
     picture: int,
     nsb_rate: float,
     declination_deg: float,
-    forced: Forced[str] | None = None,
 ) -> Choice[str]:
     """Choose the random forests for a run.
 
@@ -68,14 +79,10 @@ def choose_model(
         Additional NSB rate in p.e./ns; below zero counts as zero.
     declination_deg : float
         Declination of the pointing in degrees.
-    forced : Forced, optional
-        The model that somebody decided on.
     """
     there = sorted(set(available))
     models = [name for name in there if name.startswith(f"{mc_prod}nsb_tuning_")]
     candidates = tuple(models)
-    if forced is not None:
-        return forced.choice(candidates)
     lines: dict[float, dict[float, str]] = {}
     for name in models:
         production, _, line = name.partition("/")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["Night", "decisions_of", "read_night"]
+__all__ = ["Night", "are_there_decisions", "decisions_of", "read_night", "sketched"]
 
+import contextlib
+import contextvars
 import dataclasses
 import datetime
 import functools
@@ -18,8 +20,23 @@ from lstosa_luigi.observation.choice import Choice, Forced
 from lstosa_luigi.observation.decisions import FORCED_RUNS, NONE, Decision, Decisions, What
 from lstosa_luigi.observation.decisions_file import parse_decisions
 from lstosa_luigi.observation.runs import DATA, DatedRun, Run, RunSummary, read_run_summary
+from lstosa_luigi.observation.tables import FileState, state_of
 
-FileState = tuple[int, int] | None
+_is_sketch = contextvars.ContextVar("_is_sketch", default=False)
+
+
+@contextlib.contextmanager
+def sketched() -> Iterator[None]:
+    """See each run as if no subrun had been taken after the first one that is processed.
+
+    The products of its subruns are alike: whoever wants to know which there are need not look at
+    thousands of them.
+    """
+    token = _is_sketch.set(True)
+    try:
+        yield
+    finally:
+        _is_sketch.reset(token)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,28 +62,74 @@ class Night:
     observed: RunSummary
     decisions: Decisions = NONE
     max_days_back: int = 0
+    whole: RunSummary | None = None
+    """The run summary that :func:`sketched` shows a part of."""
 
     @functools.cached_property
     def sources(self) -> dict[int, Source]:
         """What each run was taken on, as far as the catalogue says; calibration needs none."""
         path = self.layout.run_catalog()
-        return read_run_catalog(path) if path.exists() else {}
+        state = state_of(path)
+        return {} if state is None else _read_catalog(path, state)
+
+    @functools.cached_property
+    def sketch(self) -> Night:
+        """The night as :func:`sketched` shows it."""
+        runs = tuple(
+            dataclasses.replace(run, n_subruns=run.subruns[0] + 1) if run.subruns else run
+            for run in self.summary.runs
+        )
+        return dataclasses.replace(self, summary=RunSummary(runs), whole=self.summary)
+
+    def subruns_of(self, run: int) -> tuple[int, ...]:
+        """Return the subruns of a run that are processed: all of them, also in a sketch."""
+        return (self.whole or self.summary).run(run).subruns
 
     @property
     def data_runs(self) -> tuple[Run, ...]:
         """Runs to process."""
-        runs = self.summary.of_type(DATA)
-        return tuple(run for run in runs if self.decisions.veto(run.number) is None)
+        runs, elsewhere = self.summary.of_type(DATA), self.elsewhere
+        return tuple(
+            run
+            for run in runs
+            if self.decisions.veto(run.number) is None and run.number not in elsewhere
+        )
+
+    @property
+    def elsewhere(self) -> dict[int, datetime.date]:
+        """DATA runs that another night lists too and has the raw data of, with that night.
+
+        A run is processed in the night that has its raw data. Only the nights before and after are
+        looked into: a run lies in two if the date changed while it was taken.
+        """
+        found = {}
+        for days in (-1, 1):
+            other = self.layout.of(self.layout.date + datetime.timedelta(days))
+            observed = _observed(other)
+            listed = {run.number for run in observed.runs} if observed is not None else set()
+            for run in self.summary.of_type(DATA):
+                if run.number not in listed:  # as nearly all: it is asked for again by each run
+                    continue
+                here, there = (at.r0_file(run.number, 0) for at in (self.layout, other))
+                is_begun = self.layout.dl1a(run.number, 0).exists()
+                if not here.exists() and not is_begun and there.exists():
+                    found[run.number] = other.date
+        return found
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """What the operators left out, a line each."""
+        """What is left out, by the operators or for another night, a line each."""
         words = {What.VETO: "vetoed", What.DISCARD: "discarded"}
-        return tuple(
+        decided = [
             f"{decision.unit} is {words[decision.what]} ({decision.source})"
             for decision in self.decisions.active
             if decision.what in words
-        )
+        ]
+        lying = [
+            f"run {run:05d} is processed in the night of {date}, where its raw data lie"
+            for run, date in self.elsewhere.items()
+        ]
+        return (*decided, *lying)
 
     @property
     def drs4_run(self) -> Choice[DatedRun]:
@@ -230,11 +293,12 @@ def read_night(layout: Layout, max_days_back: int = 0) -> Night | None:
         If the run summary or the file of decisions is damaged; the run catalogue is read once its
         sources are asked for.
     """
-    summary = _state(layout.run_summary())
+    summary = state_of(layout.run_summary())
     if summary is None:
         return None
-    others = (_state(layout.run_catalog()), _state(layout.decisions()))
-    return _read_night(layout, max_days_back, summary, others)
+    others = (state_of(layout.run_catalog()), state_of(layout.decisions()))
+    night = _read_night(layout, max_days_back, summary, others)
+    return night.sketch if _is_sketch.get() else night
 
 
 @functools.lru_cache(maxsize=32)
@@ -254,8 +318,18 @@ def decisions_of(layout: Layout) -> Decisions:
     InputError
         If the file is damaged.
     """
-    state = _state(layout.decisions())
+    state = state_of(layout.decisions())
     return NONE if state is None else _read_decisions(layout.decisions(), state)
+
+
+def are_there_decisions(layout: Layout, max_days_back: int) -> bool:
+    """Whether the operators decided anything about the night, or one that it may borrow from.
+
+    The night that is borrowed from may borrow in its turn.
+    """
+    days = range(2 * max_days_back + 1)
+    nights = (layout.of(layout.date - datetime.timedelta(days=back)) for back in days)
+    return any(state_of(night.decisions()) is not None for night in nights)
 
 
 @functools.lru_cache(maxsize=32)
@@ -278,7 +352,7 @@ def _decided_summary(layout: Layout) -> RunSummary | None:
 def _observed(layout: Layout) -> RunSummary | None:
     """Return the runs of a night of which nothing else matters; None if there is no summary."""
     path = layout.run_summary()
-    state = _state(path)
+    state = state_of(path)
     return None if state is None else _read_summary(path, state)
 
 
@@ -287,10 +361,6 @@ def _read_summary(path: Path, _state: FileState) -> RunSummary:
     return read_run_summary(path)
 
 
-def _state(path: Path) -> FileState:
-    """What tells whether a file has changed since it was read."""
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_mtime_ns, status.st_size
+@functools.lru_cache(maxsize=32)
+def _read_catalog(path: Path, _state: FileState) -> dict[int, Source]:
+    return read_run_catalog(path)

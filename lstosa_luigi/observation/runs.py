@@ -10,6 +10,7 @@ __all__ = [
     "PEDCALIB",
     "TYPES",
     "DatedRun",
+    "Reference",
     "Run",
     "RunSummary",
     "read_run_summary",
@@ -19,6 +20,7 @@ import collections
 import dataclasses
 import datetime
 from pathlib import Path
+from typing import Any
 
 from lstosa_luigi.errors import InputError
 from lstosa_luigi.observation.tables import read_table
@@ -34,6 +36,37 @@ TYPES = (DATA, DRS4, PEDCALIB, *sorted(IGNORED_TYPES - {DISCARDED}))
 """Types that a run summary may give a run."""
 
 COLUMNS = ("run_id", "n_subruns", "run_type")
+PREPROCESSING = "evb_preprocessing"
+"""Column that lstchain writes since 0.11 (lstchain_create_run_summary: of mono triggers)."""
+REFERENCE = (
+    "dragon_reference_time",
+    "dragon_reference_counter",
+    "dragon_reference_module_index",
+    "dragon_reference_source",
+)
+"""Columns that lst_dvr needs of; run summaries of others than lstchain may lack them."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """What the clock of the front-end modules is compared with, in data of before 2023.
+
+    Parameters
+    ----------
+    time : int
+        Nanoseconds since 1970 (TAI).
+    counter : int
+        What the module counted then.
+    module_index : int
+        Which module.
+    source : str
+        Where the time is from: ``UCTS``, ``TIB``, ``RUN_START``, or ``NONE``.
+    """
+
+    time: int
+    counter: int
+    module_index: int
+    source: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,12 +83,18 @@ class Run:
         Subruns that were taken.
     discarded : tuple of int
         Those of them that are left out.
+    reference : Reference or None
+        Its reference time; None if the run summary has none.
+    preprocessing : int
+        What the event builder says that it does with showers, as bits; 0 if it does not say.
     """
 
     number: int
     type: str
     n_subruns: int
     discarded: tuple[int, ...] = ()
+    reference: Reference | None = None
+    preprocessing: int = 0
 
     @property
     def subruns(self) -> tuple[int, ...]:
@@ -119,7 +158,13 @@ def read_run_summary(path: Path) -> RunSummary:
     )
     runs = sorted(
         (
-            Run(int(row["run_id"]), str(row["run_type"]).strip(), int(row["n_subruns"]))
+            Run(
+                int(row["run_id"]),
+                str(row["run_type"]).strip(),
+                int(row["n_subruns"]),
+                reference=_reference(row),
+                preprocessing=_preprocessing(row),
+            )
             for row in rows
         ),
         key=lambda run: run.number,
@@ -136,3 +181,20 @@ def read_run_summary(path: Path) -> RunSummary:
                 "write EDATA as its run_type to leave the run out."
             )
     return RunSummary(tuple(runs))
+
+
+def _preprocessing(row: Any) -> int:
+    try:
+        return int(row[PREPROCESSING]) if PREPROCESSING in row.colnames else 0
+    except (TypeError, ValueError):  # an empty cell
+        return 0
+
+
+def _reference(row: Any) -> Reference | None:
+    if any(column not in row.colnames for column in REFERENCE):
+        return None
+    time, counter, module, source = (row[column] for column in REFERENCE)
+    try:
+        return Reference(int(time), int(counter), int(module), str(source).strip().upper())
+    except (TypeError, ValueError):  # an empty cell
+        return None

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-__all__ = ["read_table"]
+__all__ = ["FileState", "read_table", "state_of"]
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from lstosa_luigi.errors import InputError
+
+FileState = tuple[int, int] | None
+"""Time of the last change and size; None if there is no file."""
+
+
+def state_of(path: Path) -> FileState:
+    """Return what tells whether a file has changed since it was read."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_mtime_ns, status.st_size
 
 
 def read_table(path: Path, kind: str, columns: Sequence[str], remedy: str = "") -> list[Any]:

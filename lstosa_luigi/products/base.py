@@ -16,7 +16,12 @@ import luigi
 
 from lstosa_luigi import config
 from lstosa_luigi.errors import InputError, UsageError
-from lstosa_luigi.execution.environment import Tools, find_tools, standard_config
+from lstosa_luigi.execution.environment import (
+    Tools,
+    find_calibrator,
+    find_tools,
+    standard_config,
+)
 from lstosa_luigi.execution.spec import Job, Output
 from lstosa_luigi.execution.task import BatchParameter, SlurmTask
 from lstosa_luigi.layout import Layout
@@ -72,7 +77,8 @@ class NightTask(luigi.Task):
         """Configuration of the production, with what only its tools know filled in."""
         settings = config.load(str(self.prod_id))
         options = settings.lstchain
-        if not options.apply_standard_dl1b_config or options.dl1b_config:
+        is_wanted = options.apply_standard_dl1b_config or settings.fallback.tailcuts == "standard"
+        if not is_wanted or options.dl1b_config:
             return settings
         standard = str(standard_config(options))
         return dataclasses.replace(settings, lstchain=options.clone(dl1b_config=standard))
@@ -82,15 +88,23 @@ class NightTask(luigi.Task):
         """Tools of the production."""
         return find_tools(config.load(str(self.prod_id)).lstchain)
 
+    def calibrator(self, category: str) -> Tools:
+        """Return the tools that Cat-A or Cat-B (``A``, ``B``) is made with."""
+        return find_calibrator(config.load(str(self.prod_id)).lstchain, category)
+
     @functools.cached_property
     def layout(self) -> Layout:
         """Places of the night."""
+        has_cat_b = config.load(str(self.prod_id)).lstchain.apply_catB_calibration
         return Layout(
             self.settings.directories,
             str(self.telescope),
             str(self.prod_id),
             f"v{self.tools.version}",
             self.date,
+            cat_a_version=f"v{self.calibrator('A').version}",
+            # whoever makes no Cat-B need not have the tools for it
+            cat_b_version=f"v{self.calibrator('B').version}" if has_cat_b else "",
         )
 
     @property
@@ -122,7 +136,14 @@ class NightTask(luigi.Task):
 
 
 class NightProduct(NightTask, SlurmTask):
-    """A product of a night, made by one command."""
+    """A product of a night, made by one command.
+
+    One that :attr:`is_passing` may be removed once all that is made of it is there. Where
+    :attr:`is_alike` the outputs of the subruns of a run differ by the number of the subrun only.
+    """
+
+    is_passing: ClassVar[bool] = False
+    is_alike: ClassVar[bool] = True
 
     @property
     def unit(self) -> str:
@@ -137,11 +158,7 @@ class NightProduct(NightTask, SlurmTask):
     @property
     def record(self) -> Path:
         """The record of how it was made."""
-        return self.layout.record(self._name)
-
-    @property
-    def _name(self) -> str:
-        return f"{self.unit}_{self.task_family}"
+        return self.layout.record(self.record_name)
 
     @property
     def job_unit(self) -> str:
@@ -152,6 +169,19 @@ class NightProduct(NightTask, SlurmTask):
     def job_number(self) -> int | None:
         """Which one of an array the job is, if it has a number."""
         return None
+
+    @property
+    def record_name(self) -> str:
+        """What log and record of the product are called."""
+        return f"{self.unit}_{self.task_family}"
+
+    def refused(self) -> str:
+        """Return why it is done without, though it is not made; nothing if it is made, or to be."""
+        return ""
+
+    def files(self) -> list[Path]:
+        """Return all files that say that the product is made."""
+        return [Path(target.path) for target in luigi.task.flatten(self.output())]
 
     def targets(self, outputs: Mapping[str, Path]) -> dict[str, luigi.LocalTarget]:
         """Return files as Targets."""
@@ -167,23 +197,29 @@ class NightProduct(NightTask, SlurmTask):
         copied: Mapping[str, Path | str] | None = None,
         links: Mapping[Path, Path] | None = None,
         resource_class: str = "data",
+        tools: Tools | None = None,
+        refusal: Path | None = None,
     ) -> Job:
-        """Return the command with everything that is the same for all products."""
-        name = self._name
+        """Return the command with everything that is the same for all products.
+
+        *tools* are those that the command is of, if not those of the production; *refusal* is
+        where the tool's own verdict is kept, if it counts instead of the product.
+        """
+        name, tools = self.record_name, tools or self.tools
         cache = self.layout.cache()  # made by the first job: who only asks for jobs writes nothing
         return Job(
             name=name,
             title=self.title,
-            argv=self.tools.command(argv),
+            argv=tools.command(argv) if argv else (),
             outputs=tuple(outputs),
             inputs=tuple(str(path) for path in inputs if str(path)),
             staged={key: str(path) for key, path in (staged or {}).items()},
             real=tuple(str(path) for path in real),
             copied={key: str(path) for key, path in (copied or {}).items()},
             links={str(at): str(to) for at, to in (links or {}).items()},
-            environment=self.tools.variables(cache),
-            warm_up=self.tools.warm_up(),
-            is_warm=str(cache / f"warm-{self.layout.version}"),
+            environment=tools.variables(cache),
+            warm_up=tools.warm_up(),
+            is_warm=str(cache / f"warm-v{tools.version}") if tools.warm_up() else "",
             log=str(self.layout.log(name)),
             record=str(self.record),
             scratch=str(self.layout.scratch()),
@@ -195,7 +231,15 @@ class NightProduct(NightTask, SlurmTask):
             resource_class=resource_class,
             priority=self.priority,
             decided=self._decided(),
+            refusal="" if refusal is None else str(refusal),
         )
+
+    def make_own_job(
+        self, argv: tuple[str, ...], outputs: Iterable[Output], inputs: Iterable[Path | str] = ()
+    ) -> Job:
+        """Return a command of this package, which needs neither the tools nor their caches."""
+        job = self.make_job((), outputs, inputs, resource_class="calibration")
+        return job._replace(argv=argv, warm_up=(), is_warm="")
 
     def _decided(self) -> tuple[str, ...]:
         night = self.night

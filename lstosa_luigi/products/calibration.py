@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["ChargeCalibration", "Drs4Pedestal", "Systematics", "TimeCalibration", "staged_cat_a"]
+__all__ = [
+    "CAT_A",
+    "ChargeCalibration",
+    "Drs4Pedestal",
+    "Systematics",
+    "TimeCalibration",
+    "log_pattern",
+    "staged_cat_a",
+]
 
 import abc
 from pathlib import Path
@@ -11,19 +19,25 @@ from typing import Any, ClassVar
 import luigi
 
 from lstosa_luigi import commands
+from lstosa_luigi.execution.environment import LSTCAM_CALIB, LSTCHAIN
 from lstosa_luigi.execution.record import read_record
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
-from lstosa_luigi.observation.calibration import choose_filters
 from lstosa_luigi.observation.choice import Choice
+from lstosa_luigi.observation.filters import charge_calibration_of, filters_of
 from lstosa_luigi.observation.night import Night
+from lstosa_luigi.observation.runs import DatedRun
 from lstosa_luigi.products.base import External, NightParameter, NightProduct, RunTask
+from lstosa_luigi.products.filters import FilterWheels
 from lstosa_luigi.products.raw import RunSummary
 
 BASE = "base"
 """Below the scratch directory: the tree that the onsite scripts take for their base."""
 
-CAT_A = f"{BASE}/monitoring/PixelCalibration/Cat-A"
-"""Where the onsite scripts write below their base (lstchain.onsite)."""
+CAT_A = {
+    LSTCHAIN: f"{BASE}/monitoring/PixelCalibration/Cat-A",
+    LSTCAM_CALIB: f"{BASE}/service/PixelCalibration/Cat-A",
+}
+"""Where the onsite scripts of a package read and write (lstchain.onsite, lstcam_calib.onsite)."""
 
 FILTERS = "--filters="
 """How a command line says which filter wheels to analyse for (lstosa_luigi.commands)."""
@@ -32,18 +46,25 @@ MONITORING = ("calibration", "flatfield", "pedestal")
 """Tables of a charge calibration (lstchain.tools.lstchain_create_calibration_file)."""
 
 
-def staged_cat_a(night: Night, time_calibration: Choice[Path]) -> dict[str, Path]:
+def log_pattern(package: str, log: Path) -> str:
+    """Return what the onsite script calls its log: lstcam_calib puts the time into the name."""
+    return log.name if package == LSTCHAIN else f"{log.stem}_????-??-??T??:??:??{log.suffix}"
+
+
+def staged_cat_a(
+    night: Night, time_calibration: Choice[Path], package: str = LSTCHAIN
+) -> dict[str, Path]:
     """Return the tree in which the onsite scripts find what was chosen, and nothing else."""
-    layout = night.layout
+    layout, root = night.layout, CAT_A[package]
     staged = {
         f"{BASE}/monitoring/RunSummary/{layout.run_summary().name}": layout.run_summary(),
     }
     time, systematics = time_calibration.value, night.systematics.value
     if time is not None:
-        staged[f"{CAT_A}/drs4_time_sampling_from_FF/{time.parents[1].name}/pro/{time.name}"] = time
+        staged[f"{root}/drs4_time_sampling_from_FF/{time.parents[1].name}/pro/{time.name}"] = time
     if systematics is not None:
         date = systematics.parents[1].name
-        staged[f"{CAT_A}/ffactor_systematics/{date}/pro/{systematics.name}"] = systematics
+        staged[f"{root}/ffactor_systematics/{date}/pro/{systematics.name}"] = systematics
     return staged
 
 
@@ -110,15 +131,18 @@ class Drs4Pedestal(RunTask, NightProduct):
 
     def job(self) -> Job:
         """Run the onsite script on a base of its own."""
-        layout = self.layout
+        layout, tools = self.layout, self.calibrator("A")
         baseline, plot = layout.drs4_baseline(self.run_id), layout.drs4_plot(self.run_id)
-        made = f"{CAT_A}/drs4_baseline/{layout.flat_date}/{layout.version}"
+        made = f"{CAT_A[tools.package]}/drs4_baseline/{layout.flat_date}/{layout.cat_a}"
+        command = (
+            commands.drs4_baseline if tools.package == LSTCHAIN else commands.lstcam_drs4_baseline
+        )
         return self.make_job(
-            commands.drs4_baseline(
+            command(
                 self.settings.lstchain.drs4_baseline,
                 self.run_id,
                 f"{SCRATCH}/{BASE}",
-                str(layout.r0_root()),
+                str(layout.r0_root(self.run_id)),
             ),
             [
                 Output(str(plot), f"{made}/log/{plot.name}", required=False),
@@ -131,6 +155,7 @@ class Drs4Pedestal(RunTask, NightProduct):
             inputs=layout.r0_streams(self.run_id, 0),
             links=_pro_link(baseline),
             resource_class="calibration",
+            tools=tools,
         )
 
 
@@ -148,9 +173,11 @@ class ChargeCalibration(RunTask, NightProduct):
         return super().get_param_values(params, args, kwargs)
 
     def requires(self) -> Any:
-        """Need the baseline, the time calibration and the systematics."""
+        """Need the baseline, the time calibration and the systematics; the filters if known."""
+        asks = self.settings.database.caco_db and not self._calibration().exists()
         return {
             "summary": self.sibling(RunSummary),
+            "filters": self.sibling(FilterWheels, run_id=self.run_id) if asks else [],
             "baseline": self.of_night(self.drs4_date, Drs4Pedestal, run_id=self.drs4_run),
             "time": self.sibling(TimeCalibration, run_id=self.run_id),
             "systematics": self.sibling(Systematics),
@@ -158,10 +185,9 @@ class ChargeCalibration(RunTask, NightProduct):
 
     def output(self) -> dict[str, luigi.LocalTarget]:
         """Return the calibration and its check plots; of another version, the calibration only."""
-        filters = self.settings.lstchain.filters
-        calibration = self.layout.find_charge_calibration(self.run_id, filters)
+        calibration = self._calibration()
         outputs = {"calibration": calibration}
-        plot = self.layout.charge_calibration_plot(self.run_id, filters)
+        plot = self.layout.charge_calibration_plot(self.run_id, self.settings.lstchain.filters)
         if calibration.parent == plot.parents[1]:
             outputs["plot"] = plot.with_name(f"{calibration.stem}.pdf")
         return self.targets(outputs)
@@ -172,33 +198,45 @@ class ChargeCalibration(RunTask, NightProduct):
         has_failed = last is not None and last.state == "failed" and last.exit_code is not None
         given = [w for w in last.argv if w.startswith(FILTERS)] if last and has_failed else []
         failed_with = given[-1].removeprefix(FILTERS) if given else ""
-        return choose_filters(self.settings.lstchain.filters, failed_with)
+        return filters_of(self.layout, self.settings, self._run(), failed_with)
+
+    def _run(self) -> DatedRun:
+        return DatedRun(self.date, self.run_id)
+
+    def _calibration(self) -> Path:
+        return charge_calibration_of(self.layout, self.settings, self._run())
 
     def job(self) -> Job:
         """Run the onsite script on a base that holds the chosen files only."""
         layout, options, filters = self.layout, self.settings.lstchain, self.filters().value
         assert filters is not None
-        night = self.known_night()
+        night, tools = self.known_night(), self.calibrator("A")
+        package = tools.package
         calibration = layout.charge_calibration(self.run_id, filters)
         plot = layout.charge_calibration_plot(self.run_id, filters)
         log = layout.charge_calibration_log(self.run_id, filters)
-        made = f"{CAT_A}/calibration/{layout.flat_date}/{layout.version}"
+        made = f"{CAT_A[package]}/calibration/{layout.flat_date}/{layout.cat_a}"
         of_drs4 = layout.of(self.drs4_date)
         baseline = of_drs4.find_drs4_baseline(self.drs4_run)
-        staged = staged_cat_a(night, night.time_calibration_of(self.run_id))
-        staged[f"{CAT_A}/drs4_baseline/{of_drs4.flat_date}/pro/{baseline.name}"] = baseline
+        staged = staged_cat_a(night, night.time_calibration_of(self.run_id), package)
+        staged[f"{CAT_A[package]}/drs4_baseline/{of_drs4.flat_date}/pro/{baseline.name}"] = baseline
+        command = (
+            commands.charge_calibration
+            if package == LSTCHAIN
+            else commands.lstcam_charge_calibration
+        )
         return self.make_job(
-            commands.charge_calibration(
+            command(
                 options.charge_calibration,
                 self.drs4_run,
                 self.run_id,
                 f"{SCRATCH}/{BASE}",
-                str(layout.r0_root()),
+                str(layout.r0_root(self.run_id)),
                 filters,
                 options.use_ff_heuristic_id,
             ),
             [
-                Output(str(log), f"{made}/log/{log.name}", required=False),
+                Output(str(log), f"{made}/log/{log_pattern(package, log)}", required=False),
                 Output(str(plot), f"{made}/log/{plot.name}"),
                 Output(
                     str(calibration),
@@ -210,4 +248,5 @@ class ChargeCalibration(RunTask, NightProduct):
             staged=staged,
             links=_pro_link(calibration),
             resource_class="calibration",
+            tools=tools,
         )

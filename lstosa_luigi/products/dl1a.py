@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["DL1A", "calibration_of", "drs4_pedestal_of"]
+__all__ = [
+    "DL1A",
+    "calibration_of",
+    "copies_of",
+    "drs4_pedestal_of",
+    "is_calibrated",
+    "undetermined",
+]
 
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import luigi
@@ -11,14 +20,24 @@ import luigi
 from lstosa_luigi import commands
 from lstosa_luigi.errors import InputError, LstosaError
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
+from lstosa_luigi.observation.filters import charge_calibration_of
+from lstosa_luigi.observation.input_state import InputState, input_root, input_state_of
+from lstosa_luigi.observation.raw_files import find_streams
 from lstosa_luigi.observation.reconstruction import are_images_needed
-from lstosa_luigi.observation.runs import DRS4, PEDCALIB, DatedRun
+from lstosa_luigi.observation.runs import DATA, DRS4, PEDCALIB, DatedRun
 from lstosa_luigi.products.base import NightProduct, NightTask, SubrunTask
 from lstosa_luigi.products.calibration import (
     ChargeCalibration,
     Drs4Pedestal,
     Systematics,
     TimeCalibration,
+)
+from lstosa_luigi.products.gain_selection import (
+    GainSelection,
+    RawCopy,
+    RawRun,
+    RunInputState,
+    missing_streams,
 )
 from lstosa_luigi.products.raw import CalibrationRun, DriveLog, RunSummary
 
@@ -28,7 +47,35 @@ IMAGES = "/dl1/event/telescope/image/LST_LSTCam"
 
 
 def calibration_of(task: NightTask) -> list[luigi.Task]:
-    """Return the calibration that the night's data need, or what is missing for it."""
+    """Return the calibration that the night's data need, or what is missing for it.
+
+    It is none if the event builder calibrated all of them; runs of which nobody knows yet are not
+    waited for if another one needs it.
+    """
+    night = task.night
+    if night is None:
+        return [task.sibling(RunSummary)]
+    is_needed = is_calibrated(task)
+    if is_needed is None:
+        return [*undetermined(task, [run.number for run in night.data_runs])]
+    return _calibration_of_all(task) if is_needed else []
+
+
+def is_calibrated(task: NightTask) -> bool | None:
+    """Whether any run of the night is to be calibrated by us; None while that is not known."""
+    night = task.known_night()
+    runs = [run.number for run in night.data_runs]
+    states = [input_state_of(night, task.settings, run).value for run in runs]
+    if any(state is not None and state.is_to_be_calibrated for state in states):
+        return True
+    if undetermined(task, runs):
+        return None
+    calibrated = InputState.CATA_CALIBRATED
+    return calibrated not in states and task.settings.input_state != calibrated.value
+
+
+def _calibration_of_all(task: NightTask) -> list[luigi.Task]:
+    """Return the calibration of all runs of the night that are to be calibrated."""
     night = task.night
     if night is None:
         return [task.sibling(RunSummary)]
@@ -59,6 +106,49 @@ def drs4_pedestal_of(task: NightTask, run: DatedRun) -> luigi.Task:
     return task.of_night(run.date, Drs4Pedestal, run_id=run.number)
 
 
+def undetermined(task: NightTask, runs: Iterable[int]) -> list[RunInputState]:
+    """Return what finds out how runs were recorded, for those of which that matters and is unknown.
+
+    It does not matter any more if DL1a of the run is there: raw data may have been removed since.
+    """
+    night = task.known_night()
+    return [
+        task.sibling(RunInputState, run_id=run)
+        for run in runs
+        if input_state_of(night, task.settings, run).value is None and not _has_dl1a(task, run)
+    ]
+
+
+def _has_dl1a(task: NightTask, run: int) -> bool:
+    """Whether DL1a of all subruns of a run is there."""
+    subruns = task.known_night().subruns_of(run)
+    return all(task.sibling(DL1A, run_id=run, subrun=subrun).complete() for subrun in subruns)
+
+
+def copies_of(task: NightTask) -> Iterator[luigi.Task]:
+    """Yield the copies that R0G of a night has of the runs that are not gain-selected.
+
+    R0G then holds the whole night, as with lstosa, and R0 may be removed. Where R0G was removed,
+    all of it no longer needed, nothing is copied again.
+    """
+    night, layout = task.known_night(), task.layout
+    selected = [
+        run.number
+        for run in night.data_runs
+        if input_state_of(night, task.settings, run.number).value is InputState.LEGACY_RAW
+    ]
+    if not selected:
+        return
+    raw, r0g = layout.raw_roots()
+    if not find_streams(layout, r0g) and all(_has_dl1a(task, run) for run in selected):
+        return
+    types = {run.number: run.type for run in night.summary.runs}
+    others = {run.number for run in night.summary.unknown}
+    others |= {number for number, kind in types.items() if kind == DATA}
+    for run in sorted(find_streams(layout, raw).keys() - others):
+        yield task.sibling(RawCopy, run_id=run)
+
+
 class DL1A(SubrunTask, NightProduct):
     """Images and their parameters, muon rings and interleaved events of a subrun.
 
@@ -83,9 +173,37 @@ class DL1A(SubrunTask, NightProduct):
         except LstosaError:  # said where the cleaning is asked for
             return False
 
-    def requires(self) -> Any:
-        """Need the night's calibration and the drive log."""
-        return [*calibration_of(self), self.sibling(DriveLog)]
+    follows = GainSelection
+
+    def requires(self) -> Iterator[Any]:
+        """Need the raw data, gain-selected if they are not yet; calibration; the drive log."""
+        self._check_type()
+        yield self.sibling(DriveLog)
+        night = self.night
+        if night is None:
+            yield self.sibling(RunSummary)
+            return
+        state = input_state_of(night, self.settings, self.run_id).value
+        if state is None:
+            yield self.sibling(RunInputState, run_id=self.run_id)
+            return
+        if state is InputState.LEGACY_RAW:
+            yield self.clone(GainSelection)
+        else:
+            yield self.sibling(RawRun, run_id=self.run_id)
+        if state.is_to_be_calibrated:
+            yield from _calibration_of_all(self)
+
+    def _check_type(self) -> None:
+        """Refuse a run that is no data: asked for by name, it would fail in the tools."""
+        night = self.night
+        run = None if night is None else night.summary.run(self.run_id)
+        if run is not None and run.type != DATA:
+            raise InputError(
+                f"Run {run.number:05d} is no DATA run but {run.type}: no DL1 is made of it. If it "
+                f"is data all the same: lstosa decide --date {self.date} --set-type {run.number} "
+                "DATA --why ..."
+            )
 
     def output(self) -> dict[str, luigi.LocalTarget]:
         """Return the three files that one command makes."""
@@ -99,18 +217,15 @@ class DL1A(SubrunTask, NightProduct):
 
     def job(self) -> Job:
         """Calibrate with what was chosen for the night."""
+        self._check_type()
         layout, options, night = self.layout, self.settings.lstchain, self.known_night()
-        drs4, pedcalib = night.drs4_run.value, night.pedcalib_run.value
-        time, systematics = night.time_calibration.value, night.systematics.value
-        if drs4 is None or pedcalib is None or time is None or systematics is None:
-            raise InputError(f"Run {self.run_id:05d}: the night has no calibration.")
-        streams = layout.r0_streams(self.run_id, self.number)
+        state = input_state_of(night, self.settings, self.run_id)
+        if state.value is None:
+            raise InputError(f"Run {self.run_id:05d}: its input state is {state.reason}.")
+        calibration = self._calibration() if state.value.is_to_be_calibrated else {}
+        streams = self._streams(state.value)
         found = layout.pedestal_ids(self.run_id, self.number)
         pedestal_ids = str(found) if found.exists() else ""
-        baseline = layout.of(drs4.date).find_drs4_baseline(drs4.number)
-        calibration = layout.of(pedcalib.date).find_charge_calibration(
-            pedcalib.number, options.filters
-        )
         dl1a = layout.dl1a(self.run_id, self.number)
         muons = layout.muons(self.run_id, self.number)
         interleaved = layout.interleaved(self.run_id, self.number)
@@ -122,10 +237,7 @@ class DL1A(SubrunTask, NightProduct):
                 config=options.dl1a_config,
                 drive_log=str(layout.drive_log()),
                 run_summary=str(layout.run_summary()),
-                pedestal=str(baseline),
-                calibration=str(calibration),
-                time_calibration=str(time),
-                systematics=str(systematics),
+                **{name: str(file) for name, file in calibration.items()},
                 pedestal_ids=pedestal_ids,
             ),
             [
@@ -137,10 +249,7 @@ class DL1A(SubrunTask, NightProduct):
                 *streams,
                 layout.drive_log(),
                 layout.run_summary(),
-                baseline,
-                calibration,
-                time,
-                systematics,
+                *calibration.values(),
                 pedestal_ids,
                 options.dl1a_config,
             ],
@@ -150,3 +259,38 @@ class DL1A(SubrunTask, NightProduct):
                 layout.common_datacheck_dir() / "muons" / muons.name: muons,
             },
         )
+
+    def _calibration(self) -> dict[str, Path]:
+        """Return the files that the data are calibrated with, by what the command calls them."""
+        layout, night = self.layout, self.known_night()
+        drs4, pedcalib = night.drs4_run.value, night.pedcalib_run.value
+        time, systematics = night.time_calibration.value, night.systematics.value
+        if drs4 is None or pedcalib is None or time is None or systematics is None:
+            raise InputError(f"Run {self.run_id:05d}: the night has no calibration.")
+        return {
+            "pedestal": layout.of(drs4.date).find_drs4_baseline(drs4.number),
+            "calibration": charge_calibration_of(layout, self.settings, pedcalib),
+            "time_calibration": time,
+            "systematics": systematics,
+        }
+
+    def _streams(self, state: InputState) -> tuple[Path, ...]:
+        """Return the raw files to read.
+
+        Raises
+        ------
+        InputError
+            If some of them are there and some are not: lstchain would read those and say nothing.
+        """
+        layout = self.layout
+        root = input_root(self.known_night(), state, self.run_id)
+        streams = layout.r0_streams(self.run_id, self.number, root)
+        if all(path.exists() for path in streams):
+            return streams
+        # what is to be copied again is what was taken, as long as there is anything of it
+        taken = layout.r0_streams(self.run_id, self.number, layout.directories.raw_r0_dir)
+        if not any(path.exists() for path in taken):
+            taken = streams
+        if any(path.exists() for path in taken) and (missing := missing_streams(self, taken)):
+            raise InputError(missing)
+        return streams

@@ -12,7 +12,12 @@ import luigi
 from lstosa_luigi import commands
 from lstosa_luigi.errors import InputError
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
-from lstosa_luigi.observation.reconstruction import is_cleaned_as_found, known_cleaning
+from lstosa_luigi.observation.reconstruction import (
+    cat_b_of,
+    known_cleaning,
+    lacks_pedestals,
+    tailcuts_needed,
+)
 from lstosa_luigi.products.base import FIRST, NightProduct, RunTask, SubrunTask
 from lstosa_luigi.products.dl1a import DL1A, IMAGES, PARAMETERS
 from lstosa_luigi.products.interleaved import CatBCalibration, Tailcuts
@@ -41,11 +46,20 @@ class DL1B(CleanedSubrun):
     priority = FIRST + 1
 
     def requires(self) -> Iterator[Any]:
-        """Need DL1a, the cleaning settings of the run, and Cat-B if the option asks for it."""
-        settings = self.settings
+        """Need DL1a, the cleaning settings of the run, and Cat-B if the option asks for it.
+
+        Raises
+        ------
+        InputError
+            If the run cannot be cleaned at all.
+        """
+        settings, night = self.settings, self.night
+        lacks = "" if night is None else lacks_pedestals(night, settings, self.run_id)
+        if lacks:
+            raise InputError(lacks)
         yield self.sibling(DL1A, run_id=self.run_id, subrun=self.subrun)
-        if is_cleaned_as_found(self.layout, settings, self.run_id):
-            yield self.sibling(Tailcuts, run_id=self.run_id)
+        for run in tailcuts_needed(self.layout, settings, self.run_id):
+            yield self.sibling(Tailcuts, run_id=run)
         if settings.lstchain.apply_catB_calibration:
             yield self.sibling(CatBCalibration, run_id=self.run_id)
 
@@ -71,11 +85,8 @@ class DL1B(CleanedSubrun):
         dl1a = layout.dl1a(self.run_id, self.number)
         dl1b = layout.dl1b(self.run_id, self.number, str(self.dl1_prod))
         config = self._config()
-        catb = (
-            str(layout.cat_b_calibration(self.run_id, options.filters))
-            if options.apply_catB_calibration
-            else ""
-        )
+        chosen = cat_b_of(layout, self.settings, self.run_id).value
+        catb = "" if chosen is None else str(chosen)
         images = (IMAGES,) if options.store_image_dl1ab else ()
         return self.make_job(
             commands.dl1ab(
@@ -89,7 +100,7 @@ class DL1B(CleanedSubrun):
             [Output(str(dl1b), dl1b.name, tables=(PARAMETERS, *images))],
             inputs=[dl1a, config, catb],
             real=[dl1a],
-            links={layout.analysis() / str(self.dl1_prod) / dl1b.name: dl1b},
+            links={layout.dl1b_link(self.run_id, self.number, str(self.dl1_prod)): dl1b},
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["DL2", "ReconstructedRun", "dl2_prod_id"]
+__all__ = ["DL2", "ReconstructedRun"]
 
 from typing import Any
 
@@ -10,14 +10,9 @@ import luigi
 
 from lstosa_luigi import commands
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
+from lstosa_luigi.observation.models import dl2_prod_id
 from lstosa_luigi.products.dl1b import CleanedRun, MergedDL1
 from lstosa_luigi.products.models import DL2_PARAMETERS, FORESTS, RandomForests
-
-
-def dl2_prod_id(dl1_prod: str, model: str) -> str:
-    """Name the directory of DL2: ``tailcut84/nsb_tuning_0.14``."""
-    production = model.split("/")[0]
-    return f"{dl1_prod}/nsb_tuning_{production.rpartition('nsb_tuning_')[2]}"
 
 
 class ReconstructedRun(CleanedRun):

@@ -12,10 +12,11 @@ import luigi
 from lstosa_luigi import commands
 from lstosa_luigi.errors import InputError
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
+from lstosa_luigi.observation.models import dl2_prod_id
 from lstosa_luigi.products.base import NightProduct
-from lstosa_luigi.products.dl2 import DL2, ReconstructedRun, dl2_prod_id
+from lstosa_luigi.products.catalog import source_entry
+from lstosa_luigi.products.dl2 import DL2, ReconstructedRun
 from lstosa_luigi.products.irf import IRF, irf_file
-from lstosa_luigi.products.raw import RunCatalogEntry
 
 
 class DL3(ReconstructedRun):
@@ -28,7 +29,7 @@ class DL3(ReconstructedRun):
         return {
             "dl2": self.clone(DL2),
             "irf": self.sibling(IRF, dl2_prod=self.dl2_prod, model=self.model),
-            "source": self.sibling(RunCatalogEntry, run_id=self.run_id),
+            "source": source_entry(self, self.run_id),
         }
 
     def output(self) -> luigi.LocalTarget:

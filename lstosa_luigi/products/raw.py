@@ -6,7 +6,6 @@ __all__ = [
     "CalibrationRun",
     "DriveLog",
     "RawData",
-    "RunCatalogEntry",
     "RunSummary",
     "each_subrun",
 ]
@@ -36,8 +35,8 @@ class RawData(External):
         directories = self.layout.directories
         return (
             f"No raw data of {self.date}: no {self.layout.prefix}.1.Run*.fits.fz in "
-            f"{directories.r0_dir / self.layout.flat_date} or "
-            f"{directories.raw_r0_dir / self.layout.flat_date}. Check the date, or wait for the "
+            f"{directories.raw_r0_dir / self.layout.flat_date} or "
+            f"{directories.r0_dir / self.layout.flat_date}. Check the date, or wait for the "
             "transfer from the camera."
         )
 
@@ -54,24 +53,6 @@ class DriveLog(External):
         return (
             f"No drive log of {self.date}: {self.layout.drive_log()} is not there. Copy it from "
             "the drive system; DL1 cannot be made without."
-        )
-
-
-class RunCatalogEntry(External):
-    """The source that a run was taken on."""
-
-    run_id = luigi.IntParameter()
-
-    def complete(self) -> bool:
-        """Whether the run catalogue has the run."""
-        night = self.night
-        return night is not None and self.run_id in night.sources
-
-    def hint(self) -> str:
-        """Say which table lacks the run."""
-        return (
-            f"The source of run {self.run_id:05d} is not known: {self.layout.run_catalog()} "
-            "does not list it. Add the run there; DL2 and DL3 cannot be made without."
         )
 
 
@@ -120,7 +101,7 @@ class RunSummary(NightProduct):
             self.layout.flat_date,
             str(self.layout.r0_root()),
             SCRATCH,
-            self.settings.lstchain.tcu_db,
+            self.settings.database.tcu_db,
         )
         return self.make_job(
             argv, [Output(str(path), path.name, min_rows=1)], resource_class="calibration"

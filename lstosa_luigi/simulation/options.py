@@ -17,6 +17,9 @@ from typing import Any
 MIN_DRS4_EVENTS = 500
 """lstchain_create_run_summary says DRS4 only of runs with 500 events without a pedestal."""
 
+FEW_PEDESTALS = 20
+"""Interleaved pedestals of a subrun of which there are few: lstchain_find_tailcuts asks for 100."""
+
 DEFAULTS: dict[str, Any] = {
     "data_runs": 2,
     "subruns": 2,
@@ -64,6 +67,7 @@ class NightOptions:
     pedestals: int = DEFAULTS["pedestals"]
     flatfields: int = DEFAULTS["flatfields"]
     muons: int = DEFAULTS["muons"]
+    few_pedestals: tuple[int, ...] = ()
     drs4_events: int = DEFAULTS["drs4_events"]
     calibration_pairs: int = DEFAULTS["calibration_pairs"]
     mc_events: int = DEFAULTS["mc_events"]
@@ -81,11 +85,18 @@ class NightOptions:
         """The date as the directory names have it, ``YYYYMMDD``."""
         return f"{self.date:%Y%m%d}"
 
+    def pedestals_of(self, run: int) -> int:
+        """Return the interleaved pedestals of each subrun of a run."""
+        few = min(FEW_PEDESTALS, self.pedestals)
+        return few if run in self.few_pedestals else self.pedestals
+
     def content(self) -> dict[str, Any]:
         """Return the options that decide what the raw data of the night contain."""
         silent = {"base", "jobs", "overwrite", "progress", "mc", "mc_events"}
         values = {k: v for k, v in dataclasses.asdict(self).items() if k not in silent}
-        return {**values, "date": self.date.isoformat()}
+        few = values.pop("few_pedestals")  # not named if there are none: as in earlier records
+        named = {"few_pedestals": sorted(few)} if few else {}
+        return {**values, **named, "date": self.date.isoformat()}
 
 
 def build_parser(prog: str = "lstosa simulate-night") -> argparse.ArgumentParser:
@@ -141,6 +152,14 @@ def build_parser(prog: str = "lstosa simulate-night") -> argparse.ArgumentParser
         type=_whole(0),
         help=_default("interleaved pedestals; tailcuts need 100", "pedestals"),
     )
+    add(
+        "--few-pedestals",
+        type=_whole(1),
+        action="append",
+        default=[],
+        metavar="RUN",
+        help=f"give a DATA run {FEW_PEDESTALS} of them, too few to find tailcuts; may be repeated",
+    )
     add("--flatfields", type=_whole(0), help=_default("interleaved flat fields", "flatfields"))
     add("--muons", type=_whole(0), help=_default("muon rings; merging needs 5", "muons"))
 
@@ -179,6 +198,7 @@ def parse(argv: Sequence[str], prog: str = "lstosa simulate-night") -> NightOpti
     values = {k: preset[k] if v is None and k in preset else v for k, v in given.items()}
     if given["mc"] is None and given["mc_events"] is not None:
         values["mc"] = True
+    values["few_pedestals"] = tuple(sorted(set(given["few_pedestals"])))
     options = NightOptions(**values)
     problem = _problem(options, tiny)
     if problem:
@@ -198,6 +218,11 @@ def _problem(options: NightOptions, tiny: bool) -> str | None:
             f"--drs4-events {options.drs4_events}: lstchain recognises a DRS4 run from "
             f"{MIN_DRS4_EVENTS} events on (fewer only with --tiny)"
         )
+    first = options.first_run + 2  # after the calibration runs, whether they are written or not
+    last = first + options.data_runs - 1
+    for run in options.few_pedestals:
+        if not first <= run <= last:
+            return f"--few-pedestals {run}: the DATA runs are {first} to {last}"
     if options.first_run + options.data_runs + 1 > 99_999:
         return f"--first-run {options.first_run}: run numbers have at most five digits"
     if options.base.exists() and not options.base.is_dir():

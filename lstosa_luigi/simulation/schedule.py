@@ -41,11 +41,13 @@ def schedule_subrun(options: NightOptions, run: int, subrun: int) -> SubrunSched
     another type (`TYPE_GUESS_PEDESTALS`); they come before most of the pedestals.
     """
     rng = np.random.default_rng([options.seed, run, subrun, 1])
-    counts = [_count(options, s) for s in range(subrun + 1)]
-    others = ["shower"] * (counts[subrun] - _interleaved(options))
+    n_pedestals = options.pedestals_of(run)
+    counts = [_count(options, n_pedestals, s) for s in range(subrun + 1)]
+    not_showers = n_pedestals + options.flatfields + options.muons
+    others = ["shower"] * (counts[subrun] - not_showers)
     others += ["flatfield"] * options.flatfields + ["muon"] * options.muons
-    pedestals = ["pedestal"] * options.pedestals
-    if subrun == 0 and options.pedestals > TYPE_GUESS_PEDESTALS:
+    pedestals = ["pedestal"] * n_pedestals
+    if subrun == 0 and n_pedestals > TYPE_GUESS_PEDESTALS:
         early = TYPE_GUESS_EVENTS - TYPE_GUESS_PEDESTALS
         rng.shuffle(others)
         begin = others[:early] + pedestals[:TYPE_GUESS_PEDESTALS]
@@ -68,17 +70,13 @@ def run_length(options: NightOptions) -> float:
 
 def _spacing(options: NightOptions) -> float:
     """Return the seconds from one subrun to the next: no subrun outlasts half of it or so."""
-    return max(SUBRUN_SPACING, 2 * _count(options, 0) / EVENT_RATE)
+    return max(SUBRUN_SPACING, 2 * _count(options, options.pedestals, 0) / EVENT_RATE)
 
 
-def _interleaved(options: NightOptions) -> int:
-    return options.pedestals + options.flatfields + options.muons
-
-
-def _count(options: NightOptions, subrun: int) -> int:
-    """Return the number of events of a subrun."""
-    count = options.events + _interleaved(options)
-    if subrun == 0 and options.pedestals > TYPE_GUESS_PEDESTALS:
-        least = TYPE_GUESS_EVENTS - TYPE_GUESS_PEDESTALS + options.pedestals
+def _count(options: NightOptions, pedestals: int, subrun: int) -> int:
+    """Return the number of events of a subrun that has so many pedestals."""
+    count = options.events + pedestals + options.flatfields + options.muons
+    if subrun == 0 and pedestals > TYPE_GUESS_PEDESTALS:
+        least = TYPE_GUESS_EVENTS - TYPE_GUESS_PEDESTALS + pedestals
         return max(count, least)
     return count

@@ -33,6 +33,12 @@ def fits_file(path):
         return [hdu.fileinfo()["datLoc"] + hdu.fileinfo()["datSpan"] for hdu in hdus]
 
 
+def raw_file(path):
+    """Write the same with the name of the table as the event builder writes it."""
+    fits_file(path)
+    path.write_bytes(path.read_bytes().replace(b"'EVENTS  '", b"'Events  '"))
+
+
 def hdf5_file(path):
     with hdf5.open_file(str(path), "w") as file:
         where, _, name = PARAMETERS.rpartition("/")
@@ -59,7 +65,7 @@ def gzipped(path):
 KINDS = {
     "dl1_LST-1.Run01807.0003.h5": hdf5_file,
     "muons_LST-1.Run01807.0003.fits": fits_file,
-    "LST-1.1.Run01807.0003.fits.fz": fits_file,
+    "LST-1.1.Run01807.0003.fits.fz": raw_file,
     "dl3_LST-1.Run01807.fits.gz": gzipped,
     "dl1ab_Run01807.json": text_file(json.dumps({"picture_thresh": 8, "more": [1, 2]})),
     "RunSummary_20200117.ecsv": text_file(summary_text()),

@@ -9,7 +9,12 @@ import pytest
 
 from lstosa_luigi import config
 from lstosa_luigi.errors import ConfigError
-from lstosa_luigi.execution.environment import Tools, find_tools, standard_config
+from lstosa_luigi.execution.environment import (
+    Tools,
+    find_calibrator,
+    find_tools,
+    standard_config,
+)
 from tests.configuration import configure
 
 
@@ -174,3 +179,72 @@ def test_astropy_of_a_tool_does_not_try_the_network(tmp_path):
     )
     assert answer.stdout == "False False True\n2020-01-17 21:59\n"
     assert "Error" not in answer.stderr
+
+
+# --- calibrations --------------------------------------------------------------------------
+
+
+def put_lstcam(environment):
+    site = environment / "lib/python3.11/site-packages/lstcam_calib-0.3.1.dist-info"
+    site.mkdir()
+    (site / "METADATA").write_text("Metadata-Version: 2.1\nName: lstcam-calib\nVersion: 0.3.1\n")
+    return environment
+
+
+LSTCAM = "lstcam_calib_onsite_create_cat_B_calibration_file"
+
+
+@pytest.mark.parametrize(
+    ("options", "package", "version"),
+    [
+        ({}, "lstchain", "0.11.5"),
+        ({"catB_calibration": LSTCAM}, "lstcam_calib", "0.3.1"),
+        ({"catB_calibration": f"/opt/bin/{LSTCAM} --statistics=9"}, "lstcam_calib", "0.3.1"),
+        ({"catB_calibration": "mine", "catB_package": "lstcam_calib"}, "lstcam_calib", "0.3.1"),
+        ({"catB_calibration": LSTCAM, "catB_package": "lstchain"}, "lstchain", "0.11.5"),
+    ],
+)
+def test_package_of_a_calibration_is_known_by_its_command(environment, options, package, version):
+    given = config.lstchain(environment=str(put_lstcam(environment)), **options)
+    tools = find_calibrator(given, "B")
+    assert (tools.package, tools.version, tools.bin) == (package, version, environment / "bin")
+    assert find_calibrator(given, "A") == find_tools(given), "Cat-A is asked for by itself"
+    assert bool(tools.warm_up()) == (package == "lstchain")
+
+
+def test_calibrations_may_come_from_another_environment(environment, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    (other / "lib/python3.11/site-packages").mkdir(parents=True)
+    put_lstcam(other)
+    given = config.lstchain(
+        environment=str(environment),
+        calib_environment=str(other),
+        catB_calibration=LSTCAM,
+        use_lstcam_env_for_CatB_calib=True,
+    )
+    assert find_calibrator(given, "B").bin == other / "bin"
+    assert find_calibrator(given, "A").bin == environment / "bin"
+
+
+def test_prefix_of_calibrations_is_lstosas_and_its_failure_is_named(environment, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    given = config.lstchain(
+        environment=str(environment),
+        catB_calibration=LSTCAM,
+        use_lstcam_env_for_CatB_calib=True,
+    )
+    with pytest.raises(ConfigError) as error:
+        find_calibrator(given, "B")
+    assert str(error.value).startswith(
+        "[lstchain] calib_command_prefix = conda run -n lstcam-env: does not lead to lstcam_calib ("
+    )
+
+
+def test_environment_without_the_package_of_a_calibration_is_named(environment):
+    given = config.lstchain(environment=str(environment), catB_calibration=LSTCAM)
+    with pytest.raises(ConfigError) as error:
+        find_calibrator(given, "B")
+    assert str(error.value) == (
+        f"lstcam_calib is not installed in {environment}. Set [lstchain] environment to the "
+        "directory of the environment that has it."
+    )

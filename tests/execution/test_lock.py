@@ -1,11 +1,13 @@
 """One command at a time: the second is told who holds the night; death gives it back."""
 
+import fcntl
 import json
 import os
 import re
 import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -91,3 +93,24 @@ def test_holder_that_could_not_say_who_it_is_holds_all_the_same(root_lock, monke
     root_lock.path.write_text("")
     with pytest.raises(Held, match="worked on by another process that has just begun"):
         RootLock(root_lock.path, "The night").acquire()
+
+
+def test_who_only_looks_writes_nothing_and_is_told_who_holds_the_lock(root_lock, holder):
+    before = root_lock.path.read_bytes(), root_lock.path.stat().st_mtime_ns
+    said = lock.holder_of(root_lock.path)
+    assert (said["host"], said["pid"]) == (socket.gethostname(), holder.pid)
+    assert (root_lock.path.read_bytes(), root_lock.path.stat().st_mtime_ns) == before
+    holder.kill()
+    holder.wait()
+    assert lock.holder_of(root_lock.path) is None  # though the file still names it
+    assert lock.holder_of(root_lock.path.with_name("another")) is None
+
+
+def test_who_only_looks_keeps_nobody_out(root_lock):
+    root_lock.path.parent.mkdir(parents=True)
+    root_lock.path.touch()
+    with root_lock.path.open() as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        threading.Timer(lock.GLANCE_S / 2, fcntl.flock, (file, fcntl.LOCK_UN)).start()
+        root_lock.acquire()
+    assert lock.holder_of(root_lock.path)["pid"] == os.getpid()

@@ -37,8 +37,8 @@ SCRATCH = re.compile(r"[^ =]*/\.scratch/([^/]*)\.\d+@[^/]*")
 RUNS = ((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 2), (4, "DATA", 3))
 
 
-def fits(rows: int = 0) -> bytes:
-    """Return a FITS file with an empty primary HDU and one table."""
+def fits(rows: int = 0, state: str = "") -> bytes:
+    """Return a FITS file with an empty primary HDU and one table, which says its input state."""
 
     def header(*cards: str) -> bytes:
         text = "".join(f"{card:<80}" for card in (*cards, "END"))
@@ -58,31 +58,33 @@ def fits(rows: int = 0) -> bytes:
             "TFIELDS = 1",
             "TFORM1  = 'B'",
             "EXTNAME = 'Events'",
+            f"STATE   = '{state}'",
         )
         + data.ljust(-(-rows // FITS_BLOCK) * FITS_BLOCK, b"\0")
     )
 
 
-def write_environment(root: Path, version: str = "0.12.3") -> None:
-    """Make an environment whose ``bin/`` holds a stand-in for every command of lstchain."""
+def write_environment(root: Path, version: str = "0.12.3", package: str = "lstchain") -> None:
+    """Make an environment whose ``bin/`` holds a stand-in for every command of a package."""
     import numpy as np
     import tables as hdf5
 
     for folder in ("bin", "calls", "templates"):
         (root / folder).mkdir(parents=True)
-    site = root / "lib" / "python3.11" / "site-packages" / f"lstchain-{version}.dist-info"
+    site = root / "lib" / "python3.11" / "site-packages" / f"{package}-{version}.dist-info"
     site.mkdir(parents=True)
-    (site / "METADATA").write_text(f"Metadata-Version: 2.1\nName: lstchain\nVersion: {version}\n")
+    (site / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n")
     packaged = site.parent / "lstchain/data/lstchain_standard_config.json"
     packaged.parent.mkdir(parents=True)
     cuts = {"picture_thresh": 8, "boundary_thresh": 4}
     packaged.write_text(json.dumps({"tailcuts_clean_with_pedestal_threshold": cuts}))
     source = Path(tool.__file__).read_text()
-    for name in tool.TOOLS:
+    for name in tool.TOOLS if package == "lstchain" else tool.LSTCAM_TOOLS:
         path = root / "bin" / name
         path.write_text(f"#!{sys.executable} -IS\n{source}")
         path.chmod(0o755)
-    (root / "bin" / "python").symlink_to(sys.executable)
+    (root / "bin" / "python").write_text(f"#!{sys.executable} -IS\n{source}")
+    (root / "bin" / "python").chmod(0o755)
     (root / "control.json").write_text("{}")
     templates = root / "templates"
     with hdf5.open_file(str(templates / "template.h5"), "w") as file:
@@ -108,6 +110,7 @@ class FakeNight:
     runs: tuple[tuple[int, str, int], ...] = RUNS
     sources: dict[int, str] = dataclasses.field(default_factory=dict)
     options: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
+    states: dict[int, str] = dataclasses.field(default_factory=dict)
     date: str = DATE
 
     def __post_init__(self) -> None:
@@ -148,24 +151,35 @@ class FakeNight:
     def r0(self, run: int, subrun: int, stream: int = 1) -> Path:
         return self.base / f"R0/{self.flat}/LST-1.{stream}.Run{run:05d}.{subrun:04d}.fits.fz"
 
+    def r0g(self, run: int, subrun: int, stream: int = 1) -> Path:
+        return self.base / "R0G" / self.r0(run, subrun, stream).relative_to(self.base / "R0")
+
     def write_raw_data(self) -> None:
-        for run, _, subruns in self.runs:
+        for run, kind, subruns in self.runs:
+            state = self.state(run, kind)
             for subrun in range(subruns):
                 for stream in (1, 2, 3, 4):
                     path = self.r0(run, subrun, stream)
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_bytes(fits(5))
-        rows = "".join(f"{run},{subruns},{kind}\n" for run, kind, subruns in self.runs)
+                    path.write_bytes(fits(5, state))
+        rows = "".join(
+            f"{run},{subruns},{kind},{PREPROCESSING.get(self.state(run, kind), 0)}\n"
+            for run, kind, subruns in self.runs
+        )
         self.r0(1, 0).parent.mkdir(parents=True, exist_ok=True)
         (self.r0(1, 0).parent / "runs.ecsv").write_text(
             ECSV.format(
                 columns="# - {name: run_id, datatype: int64}\n"
                 "# - {name: n_subruns, datatype: int64}\n"
-                "# - {name: run_type, datatype: string}\n",
-                head="run_id,n_subruns,run_type",
+                "# - {name: run_type, datatype: string}\n"
+                "# - {name: evb_preprocessing, datatype: int64}\n",
+                head="run_id,n_subruns,run_type,evb_preprocessing",
                 rows=rows,
             )
         )
+
+    def state(self, run: int, kind: str) -> str:
+        return self.states.get(run, "gain_selected" if kind == "DATA" else "legacy_raw")
 
     def add_night(self, date: str, runs: tuple[tuple[int, str, int], ...]) -> "FakeNight":
         """Write raw data of another night below the same base, and return that night."""
@@ -217,6 +231,8 @@ class FakeNight:
             "paths": {"base": str(self.base)},
             "lstchain": {"environment": str(self.environment)},
             "local": {"jobs": "2", "poll_interval": "0.02"},
+            # a quarter of a second at the end of each of many hundred commands
+            "pages": {"enabled": "false"},
         }
         for more in (self.options, sections):
             for section, keys in more.items():
@@ -365,6 +381,9 @@ class FakeNight:
                 found.append(path)
         return found
 
+
+PREPROCESSING = {"legacy_raw": 14, "gain_selected": 15, "catA_calibrated": 111}
+"""What lstchain writes of simulated runs that were recorded so."""
 
 ECSV = """# %ECSV 1.0
 # ---

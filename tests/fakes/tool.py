@@ -7,7 +7,9 @@ What it does beyond that is told by ``control.json`` of that environment:
 whose command line matches one prints ``message`` and ends with 1, leaving a
 half-made file as the real tools do), ``damage`` and ``omit`` (such lists; a
 call ends with 0 but leaves half a file, or none), ``hang`` (such a list; a call
-starts a process of its own and waits for it). Every call is noted in ``calls/``.
+starts a process of its own and waits for it), ``few`` (run to its interleaved
+pedestals per subrun: too few for tailcuts and Cat-B, refused in the words of the
+real tools), ``cuts`` (run to its picture threshold). Every call is noted in ``calls/``.
 """
 
 import json
@@ -23,9 +25,22 @@ ENVIRONMENT = Path(__file__).resolve().parents[1]
 TEMPLATES = ENVIRONMENT / "templates"
 
 
+class Refused(Exception):
+    """The tool's own verdict."""
+
+
+CONTROL: dict = {}
+
+
 def main() -> int:
     name, arguments = Path(sys.argv[0]).name, sys.argv[1:]
+    if name == "python":
+        program = Path(arguments[0]).name if arguments else ""
+        if program not in TOOLS:  # a program that needs the standard library only
+            os.execv(sys.executable, [sys.executable, *arguments])
+        name, arguments = program, arguments[1:]
     control = json.loads((ENVIRONMENT / "control.json").read_text())
+    CONTROL.update(control)
     began = time.time()
     delay = control.get("delay", 0)
     time.sleep(delay.get(name, 0) if isinstance(delay, dict) else delay)
@@ -38,7 +53,12 @@ def main() -> int:
     if told["hang"]:
         subprocess.run(["sleep", "300"], check=False)
     options = parse(arguments)
-    made = TOOLS[name](options)
+    try:
+        made = {**TOOLS, **LSTCAM_TOOLS}[name](options)
+    except Refused as refused:
+        print(refused)
+        failing, made = True, []
+        control = {"message": ""}
     for path in made:
         if failing or told["damage"]:  # half a file, as the real tools leave
             path.write_bytes(path.read_bytes()[:100])
@@ -65,8 +85,10 @@ def parse(arguments: list[str]) -> dict[str, str]:
             options[key] = value
         elif word.startswith("-") and words:
             options[word[1:]] = words.pop(0)
-        else:
+        elif word.startswith("-"):
             raise SystemExit(f"unexpected argument {word}")
+        else:
+            options["files"] = f"{options.get('files', '')}{word}\n"
     return options
 
 
@@ -91,9 +113,24 @@ def run_summary(o: dict[str, str]) -> list[Path]:
     return [target]
 
 
+def merge_run_summaries(o: dict[str, str]) -> list[Path]:
+    output, rows = Path(o["files"].strip()), []
+    for summary in sorted(Path(o["monitoring-path"]).glob("RunSummary/RunSummary_*.ecsv")):
+        day = summary.stem.removeprefix("RunSummary_")
+        need(f"{o['monitoring-path']}/DrivePositioning/DrivePosition_log_{day}.txt")
+        date = f"{day[:4]}-{day[4:6]}-{day[6:]}"
+        for line in summary.read_text().splitlines():
+            if line[:1].isdigit():
+                run, subruns, kind = line.split(",")[:3]
+                rows.append(f"{date} {run} {kind} {subruns} {date}T21:00:00.000 nan nan nan nan")
+    columns = "date run_id run_type n_subruns run_start ra dec alt az"
+    output.write_text("\n".join(["# %ECSV 1.0", "# ---", columns, *rows, ""]))
+    return [output]
+
+
 def version() -> str:
-    (metadata,) = ENVIRONMENT.glob("lib/python3*/site-packages/lstchain-*.dist-info")
-    return "v" + metadata.name.removeprefix("lstchain-").removesuffix(".dist-info")
+    (metadata,) = ENVIRONMENT.glob("lib/python3*/site-packages/*-*.dist-info")
+    return "v" + metadata.name.partition("-")[2].removesuffix(".dist-info")
 
 
 def night_of(o: dict[str, str]) -> str:
@@ -119,15 +156,109 @@ def charge(o: dict[str, str]) -> list[Path]:
     return [put(root / f"log/{name}.pdf"), put(root / f"{name}.h5")]
 
 
+def lstcam_options(o: dict[str, str]) -> str:
+    """Check what lstcam_calib needs for Cat-A, and return the suffix of what it makes."""
+    assert "no-db" in o, "there is no database here"
+    return o.get("output-format", "fits.gz")
+
+
+def lstcam_drs4(o: dict[str, str]) -> list[Path]:
+    root = Path(o["b"]) / "service/PixelCalibration/Cat-A/drs4_baseline" / night_of(o) / version()
+    (root / "log").mkdir(parents=True, exist_ok=True)
+    return [put(root / f"drs4_pedestal.Run{int(o['r']):05d}.0000.{lstcam_options(o)}")]
+
+
+def lstcam_charge(o: dict[str, str]) -> list[Path]:
+    root = Path(o["b"]) / "service/PixelCalibration/Cat-A/calibration" / night_of(o) / version()
+    need(f"{o['b']}/monitoring/RunSummary/RunSummary_{night_of(o)}.ecsv")
+    name = f"calibration_filters_{o['filters']}.Run{int(o['r']):05d}.0000"
+    logs = [put(root / f"log/{name}_2024-03-02T21:00:00.log"), put(root / f"log/{name}.pdf")]
+    (root / f"log/{name}_2024-03-02T21:00:00.provenance.log").write_text("{}")
+    return [*logs, put(root / f"{name}.{lstcam_options(o)}")]
+
+
+def lstcam_cat_b(o: dict[str, str]) -> list[Path]:
+    base, night, run = Path(o["b"]), night_of(o), int(o["r"])
+    start, form = int(o["catA-calibration-run"]), o["catA-format"]
+    pattern = f"calibration/*/pro/calibration*.Run{start:05d}.0000.{form}"
+    (calibration,) = (base / "service/PixelCalibration/Cat-A").glob(pattern)
+    need(str(calibration))
+    events = Path(o["dl1-dir"]) / night / f"v{o['lstchain-version']}" / "interleaved"
+    assert list(events.glob(f"interleaved_LST-1.Run{run:05d}.????.h5"))
+    refuse_cat_b(run)
+    root = base / "monitoring/PixelCalibration/Cat-B/calibration" / night / version()
+    name = f"cat_B_calibration_filters_{o['filters']}.Run{run:05d}"
+    aside = [put(root / f"log/{name}_2024-03-02T21:00:00.log"), put(root / f"log/{name}.pdf")]
+    return [*aside, put(root / f"{name}.h5")]
+
+
+def refuse_cat_b(run: int) -> None:
+    few = CONTROL.get("few", {}).get(str(run))
+    if few is not None:
+        raise Refused(
+            "CRITICAL [CatBCalibrationHDF5Writer]: !!! No calibration events in the output file "
+            "!!! : \nCRITICAL: flatfield collected statistics = 50 events\n"
+            f"CRITICAL: pedestal collected statistics = {few} events\n"
+            "subprocess.CalledProcessError: Command returned non-zero exit status 1."
+        )
+
+
+def state_of(path: Path) -> str:
+    """Return how a raw file says it was recorded."""
+    found = re.search(rb"STATE   = '(\w+)'", path.read_bytes())
+    if found is None:
+        print(f"Cannot tell how {path} was recorded: protozfits cannot read it", file=sys.stderr)
+        raise SystemExit(1)
+    return found[1].decode()
+
+
+def first_events(o: dict[str, str]) -> list[Path]:
+    state = state_of(Path(o["files"].splitlines()[0]))
+    found = {
+        "looked_at": "showers",
+        "events": 10,
+        "gains": {"2" if state == "legacy_raw" else "1": 10},
+        "calibrated": 10 if state == "catA_calibrated" else 0,
+    }
+    Path(o["output-file"]).write_text(json.dumps(found))
+    return [Path(o["output-file"])]
+
+
+def select_gain(first: Path, out: Path) -> list[Path]:
+    made = []
+    for stream in "1234":
+        source = first.with_name(first.name.replace("LST-1.1.", f"LST-1.{stream}."))
+        if state_of(source) != "legacy_raw":
+            print("You are attempting gain selection on data with only one gain!")
+            raise SystemExit(1)
+        made.append(out / source.name)
+        selected = source.read_bytes().replace(b"'legacy_raw'   ", b"'gain_selected'")
+        made[-1].write_bytes(selected)
+    return made
+
+
+def r0_to_r0g(o: dict[str, str]) -> list[Path]:
+    Path(o["log"]).write_text("R0 to R0G conversion finished successfully!\n")
+    return select_gain(Path(o["R0-file"]), Path(o["output-dir"]))
+
+
+def lst_dvr(o: dict[str, str]) -> list[Path]:
+    first, out, _time, _counter, _module, source = o["files"].splitlines()
+    assert source in ("UCTS", "TIB")
+    return select_gain(Path(first), Path(out))
+
+
 def r0_to_dl1(o: dict[str, str]) -> list[Path]:
-    for key in (
-        "pointing-file",
-        "run-summary-path",
-        "pedestal-file",
-        "calibration-file",
-        "time-calibration-file",
-        "systematic-correction-file",
-    ):
+    keys = ["pointing-file", "run-summary-path"]
+    calibration = ["pedestal", "calibration", "time-calibration", "systematic-correction"]
+    first = Path(o["input-file"])
+    for stream in "1234":
+        need(str(first.with_name(first.name.replace("LST-1.1.", f"LST-1.{stream}."))))
+    if state_of(first) == "catA_calibrated":  # would be calibrated twice
+        assert not [name for name in calibration if f"{name}-file" in o]
+    else:
+        keys += [f"{name}-file" for name in calibration]
+    for key in keys:
         need(o[key])
     if "pedestal-ids-path" in o:
         need(o["pedestal-ids-path"])
@@ -145,9 +276,20 @@ def tailcuts(o: dict[str, str]) -> list[Path]:
     out.mkdir(parents=True, exist_ok=True)
     assert list(Path(o["input-dir"]).glob(f"dl1_LST-1.Run{run}.????.h5"))
     log = out / f"log_find_tailcuts_Run{run}.log"
+    few = CONTROL.get("few", {}).get(o["run"])
+    if few is not None:
+        log.write_text("")
+        skipped = f"    Too few interleaved pedestals ({few}) - skipped subrun!"
+        files = Path(o["input-dir"]).glob(f"dl1_LST-1.Run{run}.????.h5")
+        raise Refused(
+            "\n".join(f"\nInput file: {file}\n{skipped}" for file in files)
+            + f"\nNo valid computation was possible for run {o['run']} with any of the processed "
+            "subruns!\nlstchain_find_tailcuts failed!"
+        )
     log.write_text("Additional NSB rate (over dark MC): 0.1300 p.e./ns\n")
     config = out / f"dl1ab_Run{run}.json"
-    cuts = {"picture_thresh": 8, "boundary_thresh": 4}
+    picture = CONTROL.get("cuts", {}).get(o["run"], 8)
+    cuts = {"picture_thresh": picture, "boundary_thresh": picture // 2}
     config.write_text(json.dumps({"tailcuts_clean_with_pedestal_threshold": cuts}))
     return [log, config]
 
@@ -155,6 +297,7 @@ def tailcuts(o: dict[str, str]) -> list[Path]:
 def cat_b(o: dict[str, str]) -> list[Path]:
     root = Path(o["b"]) / "monitoring/PixelCalibration/Cat-B/calibration" / night_of(o) / version()
     assert list(Path(o["interleaved-dir"]).rglob("interleaved_*.h5"))
+    refuse_cat_b(int(o["r"]))
     name = f"cat_B_calibration_filters_{o['filters']}.Run{int(o['r']):05d}"
     aside = [put(root / f"log/{name}{suffix}") for suffix in (".log", ".pdf")]
     return [*aside, put(root / f"{name}.h5")]
@@ -223,17 +366,26 @@ def index(o: dict[str, str]) -> list[Path]:
     return [put(out / "hdu-index.fits.gz"), put(out / "obs-index.fits.gz")]
 
 
+LSTCAM_TOOLS = {
+    "lstcam_calib_onsite_create_drs4_pedestal_file": lstcam_drs4,
+    "lstcam_calib_onsite_create_calibration_file": lstcam_charge,
+    "lstcam_calib_onsite_create_cat_B_calibration_file": lstcam_cat_b,
+}
 TOOLS = {
     "lstchain_create_run_summary": run_summary,
     "onsite_create_drs4_pedestal_file": drs4,
     "onsite_create_calibration_file": charge,
     "onsite_create_cat_B_calibration_file": cat_b,
+    "lstchain_r0_to_r0g": r0_to_r0g,
+    "lst_dvr": lst_dvr,
+    "first_events.py": first_events,
     "lstchain_data_r0_to_dl1": r0_to_dl1,
     "lstchain_find_tailcuts": tailcuts,
     "lstchain_dl1ab": one_to_one,
     "lstchain_check_dl1": check,
     "lstchain_merge_hdf5_files": merge,
     "lstchain_merge_muon_files": merge,
+    "lstchain_merge_run_summaries": merge_run_summaries,
     "lstchain_longterm_dl1_check": longterm,
     "lstchain_cherenkov_transparency": transparency,
     "lstchain_mc_trainpipe": train,

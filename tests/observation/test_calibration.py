@@ -14,7 +14,7 @@ from lstosa_luigi.observation.calibration import (
     choose_time_calibration,
     find_run,
 )
-from lstosa_luigi.observation.choice import Forced
+from lstosa_luigi.observation.choice import Choice, Forced
 from lstosa_luigi.observation.runs import DatedRun, Run, RunSummary
 from tests.configuration import NIGHT
 from tests.observation.tables import RUNS
@@ -203,7 +203,6 @@ def test_forced_files_and_filters_are_taken():
     file = Path("/other.h5")
     for choice in (
         choose_time_calibration(TIME, 1, Forced(file, BY)),
-        choose_systematics(SYSTEMATICS, "20200117", Forced(file, BY)),
         choose_filters("52", forced=Forced(file, BY)),
     ):
         assert choice.value == file
@@ -227,6 +226,17 @@ def test_after_a_failure_with_other_filters_the_standard_ones_are_tried(
 ):
     choice = choose_filters(configured, failed_with)
     assert (choice.value, choice.reason) == (chosen, reason)
+
+
+def test_filters_that_the_database_tells_come_before_those_that_are_configured():
+    told = Choice("43", "CaCo database tcs")
+    assert choose_filters("20", told=told) == Choice("43", "CaCo database tcs", ("43", "20", "52"))
+    assert choose_filters("20", "43", told=told).value == "52"
+    assert choose_filters("20", "20", told=told).value == "43"
+    assert choose_filters("20", forced=Forced("12", BY), told=told).value == "12"
+    silent = choose_filters("20", told=Choice(None, "CaCo database tcs does not answer"))
+    assert silent.value == "20"
+    assert silent.reason == "[lstchain] filters; CaCo database tcs does not answer"
 
 
 def test_forced_filters_are_not_given_up_after_a_failure():

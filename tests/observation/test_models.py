@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lstosa_luigi.observation.choice import Forced
 from lstosa_luigi.observation.models import (
     choose_declination,
     choose_model,
@@ -86,12 +85,6 @@ def test_rate_beyond_all_levels_gets_the_highest_and_the_reason_says_so():
         "NSB rate 7.500 p.e./ns (above all that is simulated for it) and picture threshold 18 ask "
         "for level 2.34, of 2.34; nearest there is 2.34, of 0.00, 0.07, 0.14, 0.22, 0.38, "
     )
-
-
-def test_forced_models_are_taken_and_the_others_are_still_named():
-    choice = choose_model(ALL, PROD, 8, 0.1, 22.0, Forced("mine/dec_2276", "anna: new forests"))
-    assert (choice.value, choice.reason) == ("mine/dec_2276", "forced by anna: new forests")
-    assert set(choice.candidates) == set(ALL)
 
 
 @pytest.mark.parametrize(

@@ -122,3 +122,31 @@ def test_damaged_table_is_to_be_made_again(read, text):
     message = refused(read, text)
     assert "cannot be read as a run summary (" in message
     assert message.endswith("Remove it to have it made again from the raw data.")
+
+
+REFERENCE = "1579289712000000000,1234567,72"
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"), [("ucts", "UCTS"), ("run_start", "RUN_START"), ("None", "NONE")]
+)
+def test_reference_time_of_old_runs_is_read(tmp_path, source, expected):
+    columns = ("time", "counter", "module_index", "source")
+    kinds = ("int64", "uint64", "int16", "string")
+    path = tmp_path / "RunSummary_20200117.ecsv"
+    path.write_text(
+        "# %ECSV 1.0\n# ---\n# delimiter: ','\n# datatype:\n"
+        "# - {name: run_id, datatype: int64}\n# - {name: n_subruns, datatype: int64}\n"
+        "# - {name: run_type, datatype: string}\n"
+        + "".join(
+            f"# - {{name: dragon_reference_{name}, datatype: {kind}}}\n"
+            for name, kind in zip(columns, kinds, strict=True)
+        )
+        + "# schema: astropy-2.0\nrun_id,n_subruns,run_type,"
+        + ",".join(f"dragon_reference_{name}" for name in columns)
+        + f"\n1807,2,DATA,{REFERENCE},{source}\n"
+    )
+    reference = read_run_summary(path).run(1807).reference
+    assert reference is not None
+    assert (reference.time, reference.counter) == (1579289712000000000, 1234567)
+    assert (reference.module_index, reference.source) == (72, expected)

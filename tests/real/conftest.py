@@ -55,20 +55,27 @@ class Copy:
 
     root: Path
     environment: Path
+    date: str = DATE
 
     @property
     def base(self) -> Path:
         return self.root / "base"
 
+    @property
+    def flat(self) -> str:
+        return self.date.replace("-", "")
+
     def command(self, task: str, *arguments: str) -> list[str]:
         luigi = str(Path(sys.executable).with_name("luigi"))
-        words = [luigi, "--module", "lstosa_luigi", task, "--date", DATE]
+        words = [luigi, "--module", "lstosa_luigi", task, "--date", self.date]
         return [*words, *arguments, "--local-scheduler"]
 
     def set(self, section: str, **values: str) -> None:
         """Set keys of the configuration; an empty text takes one away."""
         file = self.root / "luigi.cfg"
         text = file.read_text()
+        if f"[{section}]\n" not in text:
+            text += f"\n[{section}]\n"
         for key, value in values.items():
             text = re.sub(rf"^{key} = .*\n", "", text, flags=re.M)
             if value:
@@ -87,10 +94,32 @@ class Copy:
             check=False,
         )
 
+    def start(self, task: str, printed: Path) -> subprocess.Popen[bytes]:
+        """Start a task and return at once; what it prints goes into a file."""
+        with printed.open("wb") as file:
+            return subprocess.Popen(
+                self.command(task),
+                env=self.variables(),
+                cwd=self.root,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+            )
+
+    def lstosa(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a verb of the lstosa command."""
+        return subprocess.run(
+            [str(Path(sys.executable).with_name("lstosa")), *arguments],
+            env=self.variables(),
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
     def offline(self) -> dict[str, str]:
         """Return the process environment of a tool that is started by hand."""
         folder = self.root / "xdg/astropy"
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "astropy.cfg").write_text("[utils.iers.iers]\nauto_download = False\n")
         return {**os.environ, "XDG_CONFIG_HOME": str(folder.parent)}
 
@@ -98,13 +127,39 @@ class Copy:
         return {**os.environ, "LUIGI_CONFIG_PATH": str(self.root / "luigi.cfg")}
 
 
+def modified(base: Path) -> dict[str, int]:
+    """Return when each file below a base was last written, by its name there."""
+    return {
+        str(path.relative_to(base)): path.stat().st_mtime_ns
+        for path in base.rglob("*")
+        if path.is_file()
+    }
+
+
+def copy_of(night: MadeNight, environment: Path, root: Path, date: str = DATE) -> Copy:
+    """Copy the made night by hard links: products are replaced by renaming, never written into.
+
+    Parameters
+    ----------
+    night
+        What is copied.
+    environment
+        Directory of the environment of the tools.
+    root
+        Where to.
+    date
+        The night that commands on the copy are about.
+    """
+    copy = Copy(root, environment, date)
+    subprocess.run(["cp", "-al", str(night.base), str(copy.base)], check=True)
+    text = (REPOSITORY / "config/luigi.cfg").read_text()
+    text = re.sub(r"^environment = .*$", f"environment = {environment}", text, flags=re.M)
+    text = re.sub(r"\bdemo\b(?=/|$)", str(copy.base), text, flags=re.M)
+    (root / "luigi.cfg").write_text(text)
+    return copy
+
+
 @pytest.fixture
 def night_copy(made_night: MadeNight, tools_environment: Path, tmp_path: Path) -> Copy:
-    """Copy the made night by hard links: products are replaced by renaming, never written into."""
-    copy = Copy(tmp_path, tools_environment)
-    subprocess.run(["cp", "-al", str(made_night.base), str(copy.base)], check=True)
-    text = (REPOSITORY / "config/luigi.cfg").read_text()
-    text = re.sub(r"^environment = .*$", f"environment = {tools_environment}", text, flags=re.M)
-    text = re.sub(r"\bdemo\b(?=/|$)", str(copy.base), text, flags=re.M)
-    (tmp_path / "luigi.cfg").write_text(text)
-    return copy
+    """Return a copy of the made night."""
+    return copy_of(made_night, tools_environment, tmp_path)

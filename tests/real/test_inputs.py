@@ -1,4 +1,4 @@
-"""The real tools with what they are given: bad raw files, a short drive log, Cat-B, no network."""
+"""The real tools with what they are given: bad raw files, a short drive log, no network."""
 
 import os
 import shutil
@@ -95,33 +95,6 @@ def test_drive_log_that_ends_too_early_is_named_with_its_times(night_copy: Copy)
         "or write EDATA for the run in the run summary to leave it out"
     ) in done.stdout
     assert not (night_copy.base / DL1A).exists()
-
-
-# --- Cat-B ---------------------------------------------------------------------------------
-
-
-def test_catb_calibration_is_made_and_applied(made_night: MadeNight, night_copy: Copy) -> None:
-    dl1b = f"DL1/{NIGHT}/tailcut84/dl1_LST-1.Run00003.0000.h5"
-    (night_copy.base / dl1b).unlink()
-    night_copy.set(
-        "lstchain",
-        apply_catB_calibration="true",
-        catB_calibration="onsite_create_cat_B_calibration_file --statistics=50",
-    )
-    done = night_copy.luigi("DL1B", *("--run-id", "3", "--subrun", "0", "--dl1-prod", "tailcut84"))
-    assert done.returncode == 0, done.stdout
-    folder = night_copy.base / f"monitoring/PixelCalibration/Cat-B/calibration/{FLAT}"
-    name = "cat_B_calibration_filters_52.Run00003"
-    for file in (f"{name}.h5", f"log/{name}.log", f"log/{name}.pdf"):
-        assert (folder / PROD / file).stat().st_size > 0
-    assert (folder / "pro").readlink() == Path(PROD)
-    assert rows(night_copy.base / dl1b) == rows(made_night.base / dl1b)
-    with tables.open_file(str(night_copy.base / dl1b)) as file:
-        catb = [n for n in file.walk_nodes("/", "Table") if "catB" in n._v_pathname]
-        assert all(len(table) for table in catb)
-        assert len(catb) == 3
-    changed = differences(night_copy.base / dl1b, made_night.base / dl1b)[0]
-    assert f"{Path(dl1b).name} {PARAMETERS}.intensity" in changed
 
 
 # --- network -------------------------------------------------------------------------------

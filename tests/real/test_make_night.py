@@ -3,11 +3,10 @@
 import json
 import re
 import time
-from pathlib import Path
 
 import pytest
 
-from tests.real.conftest import FLAT, PROD, MadeNight, make_night
+from tests.real.conftest import FLAT, PROD, MadeNight, make_night, modified
 
 pytestmark = [pytest.mark.lstchain, pytest.mark.night, pytest.mark.timeout(3600)]
 
@@ -67,11 +66,3 @@ def test_make_night_again_finds_all_done(made_night: MadeNight) -> None:
     assert time.monotonic() - began < 60  # seconds on a machine of one's own
     changed = {name for name, when in modified(made_night.base).items() if before.get(name) != when}
     assert not [name for name in changed if not name.startswith("OSA/")]
-
-
-def modified(base: Path) -> dict[str, int]:
-    return {
-        str(path.relative_to(base)): path.stat().st_mtime_ns
-        for path in base.rglob("*")
-        if path.is_file()
-    }

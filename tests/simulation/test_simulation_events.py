@@ -63,6 +63,18 @@ class TestSchedule:
         assert counts["muon"] == DEFAULT.muons
         assert counts["shower"] >= DEFAULT.events
 
+    @pytest.mark.parametrize("subrun", [0, 1])
+    def test_a_run_with_few_pedestals_has_less_than_tailcuts_need_and_leaves_others_alone(
+        self, subrun
+    ):
+        options = dataclasses.replace(DEFAULT, few_pedestals=(3,))
+        counts = Counter(schedule_subrun(options, 3, subrun).labels)
+        assert 0 < counts["pedestal"] < 100
+        assert counts["flatfield"] == DEFAULT.flatfields
+        other = schedule_subrun(options, 4, subrun)
+        assert other.labels == schedule_subrun(DEFAULT, 4, subrun).labels
+        assert list(other.times) == list(schedule_subrun(DEFAULT, 4, subrun).times)
+
     def test_only_the_first_subrun_gets_more_showers(self):
         assert Counter(schedule_subrun(DEFAULT, 3, 1).labels)["shower"] == DEFAULT.events
 

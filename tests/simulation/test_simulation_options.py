@@ -62,6 +62,7 @@ def test_no_mc_wins_over_mc_events():
             ["--events", "0", "--pedestals", "0", "--flatfields", "0", "--muons", "0"],
             "a subrun needs at least one event",
         ),
+        (["--few-pedestals", "2"], "--few-pedestals 2: the DATA runs are 3 to 4"),
         (["--wibble"], "unrecognized arguments: --wibble"),
     ],
 )
@@ -86,6 +87,12 @@ def test_few_drs4_events_matter_only_if_there_is_a_drs4_run():
     assert parse([*NIGHT, "--drs4-events", "10", "--no-drs4-run"]).drs4_events == 10
 
 
+def test_runs_with_few_pedestals_are_counted_as_the_night_counts_its_runs():
+    options = parse([*NIGHT, "--first-run", "5", "--few-pedestals", "8", "--few-pedestals", "7"])
+    assert options.few_pedestals == (7, 8)
+    assert options.pedestals_of(8) < 100 <= options.pedestals_of(9)
+
+
 def test_every_option_has_a_help():
     lacking = [action.dest for action in build_parser()._actions if not action.help]
     assert lacking == []
@@ -96,6 +103,12 @@ def test_options_that_leave_the_raw_data_as_they_are(same):
     assert parse([*NIGHT, *same]).content() == parse(NIGHT).content()
 
 
-@pytest.mark.parametrize("other", [["--seed", "2"], ["--events", "9"], ["--two-gain"]])
+@pytest.mark.parametrize(
+    "other", [["--seed", "2"], ["--events", "9"], ["--two-gain"], ["--few-pedestals", "3"]]
+)
 def test_options_that_change_the_raw_data(other):
     assert parse([*NIGHT, *other]).content() != parse(NIGHT).content()
+
+
+def test_record_of_a_night_made_before_runs_could_have_few_pedestals_still_holds():
+    assert "few_pedestals" not in parse(NIGHT).content()

@@ -84,6 +84,8 @@ class SlurmBackend:
             self._prepare(Path(job.arrays))
             member = self._new_member(job)
             member.followers = followers.get(job.key, ())
+            for follower in member.followers:
+                member.resources = member.resources.enough_for(self._new_member(follower).resources)
             self._members[job.record] = self._waiting[job.record] = member
 
     def poll(self) -> list[Outcome]:

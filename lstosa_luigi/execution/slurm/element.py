@@ -37,7 +37,7 @@ def main() -> int:
     place = payload.Place(element, asked["mem_mb"], asked["cpus"])
     for job in jobs:
         record = payload.run(job, place)
-        if record is not None and record.state != "done":
+        if record is not None and not record.is_over:
             print(f"{record.title}: {record.cause}", flush=True)
             return 1
     return 0

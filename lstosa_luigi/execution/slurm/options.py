@@ -24,6 +24,7 @@ from lstosa_luigi.errors import ConfigError
 from lstosa_luigi.execution.slurm.parse import seconds_of
 
 CLASSES: dict[str, dict[str, str]] = {
+    "gain_selection": {"mem": "2GB"},
     "calibration": {"mem": "4GB"},
     "data": {"mem": "6GB"},
     "tailcuts": {"mem": "10GB"},
@@ -142,6 +143,15 @@ class Resources:
     throttle: int = 0
     extra: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+
+    def enough_for(self, other: Resources) -> Resources:
+        """Return these resources with at least the memory, time and CPUs of others."""
+        return dataclasses.replace(
+            self,
+            mem_mb=max(self.mem_mb, other.mem_mb),
+            seconds=max(self.seconds, other.seconds),
+            cpus=max(self.cpus, other.cpus),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return what :meth:`from_json` takes."""

@@ -820,6 +820,12 @@ def test_follower_is_made_in_the_same_job(client, slurm, pair):
     assert slurm.calls["sbatch"] == 1
 
 
+def test_job_asks_for_what_the_product_and_its_followers_need(client, slurm, pair):
+    selection, dl1a = pair[0]._replace(resource_class="gain_selection"), pair[1]
+    (element,) = client.start(selection, followers={selection.key: [dl1a]})
+    assert slurm.arrays[element.array - 100].manifest.resources["mem_mb"] == 6 * 1024
+
+
 def test_follower_that_is_made_before_its_turn_is_told_all_the_same(client, slurm, pair):
     dl1b, check = pair
     (element,) = client.start(dl1b, followers={dl1b.key: [check]})

@@ -23,8 +23,9 @@ def test_without_a_section_all_has_a_default(load_options):
 @pytest.mark.parametrize(
     ("resource_class", "gigabytes"),
     [
-        # the first three are lstosa's; a DRS4 baseline needs 2.7 GB
+        # the first four are lstosa's; a DRS4 baseline needs 2.7 GB
         ("data", 6),
+        ("gain_selection", 2),
         ("dl2", 60),
         ("tailcuts", 10),
         ("calibration", 4),
@@ -38,6 +39,11 @@ def test_without_a_section_all_has_a_default(load_options):
 )
 def test_class_of_resources_has_its_memory(load_options, resource_class, gigabytes):
     assert load_options().resources(resource_class, "Some").mem_mb == gigabytes * 1024
+
+
+def test_job_of_several_products_asks_for_the_most_that_one_of_them_needs():
+    small, large = Resources(2048, 4500, 4, account="dpps"), Resources(6144, 3600, 1)
+    assert small.enough_for(large) == Resources(6144, 4500, 4, account="dpps")
 
 
 def test_every_class_of_resources_has_been_looked_at(load_options):
@@ -94,8 +100,8 @@ def test_name_of_a_product_may_be_written_in_any_case(load_options, section):
     [
         (
             {"slurm.nosuch": {"mem": "1GB"}},
-            "[slurm.nosuch]: no such class of resources nor product; classes are calibration, "
-            "data, tailcuts, merge, datacheck, models, dl2, irf, dl3",
+            "[slurm.nosuch]: no such class of resources nor product; classes are gain_selection, "
+            "calibration, data, tailcuts, merge, datacheck, models, dl2, irf, dl3",
         ),
         (
             {"slurm.dl2": {"memory": "1GB"}},
