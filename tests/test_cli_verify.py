@@ -171,7 +171,7 @@ def test_what_a_dead_process_left_is_told_but_not_what_one_is_at(closed: FakeNig
 
 def test_an_edited_run_summary_is_no_damage(closed: FakeNight) -> None:
     text = closed.run_summary.read_text()
-    closed.run_summary.write_text(text + "5,1,ERRPEDCALIB\n")
+    closed.run_summary.write_text(text + "5,1,ERRPEDCALIB,0\n")
     assert verify(closed)["findings"] == []
     closed.run_summary.write_text(text)
 
