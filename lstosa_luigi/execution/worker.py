@@ -26,7 +26,7 @@ from luigi.task_status import BATCH_RUNNING, DISABLED, DONE, FAILED, PENDING, RU
 
 from lstosa_luigi import config
 from lstosa_luigi.errors import LstosaError
-from lstosa_luigi.execution.backend import Backend
+from lstosa_luigi.execution.backend import Backend, Outcome
 from lstosa_luigi.execution.backends import make_backend
 from lstosa_luigi.execution.batch import Batch, title_of
 from lstosa_luigi.execution.causes import os_error
@@ -84,6 +84,7 @@ class JobWorker(luigi.worker.Worker):
         self._at_work = False
         self._expected: set[str] = set()
         self._told: dict[str, tuple[str, frozenset[str] | None]] = {}
+        self._failures: dict[str, Outcome] = {}
         self._news = True
         self._no_work: Any = None
         self._asked_for_work = 0.0
@@ -265,6 +266,20 @@ class JobWorker(luigi.worker.Worker):
         self.backend.submit(jobs, followers)
         self.console.expect(len(self._expected))
 
+    def failure_of(self, member: SlurmTask) -> Outcome | None:
+        """Return how a task ended here if it failed: this command does not try it once more.
+
+        luigid may offer it again all the same: after its own ``retry_delay``, or when another
+        command planned it to try it for itself.
+        """
+        return self._failures.get(member.task_id)
+
+    def failed(self, member: SlurmTask, outcome: Outcome) -> None:
+        """Remember and say that a member of a batch failed."""
+        if member.task_id not in self._failures:
+            self.console.product(title_of(member), outcome)
+        self._failures[member.task_id] = outcome
+
     def poll(self) -> None:
         """Hand the outcomes of ended jobs to their batches, and say what is new."""
         for outcome in self.backend.poll():
@@ -329,8 +344,9 @@ class JobWorker(luigi.worker.Worker):
         """Whether others make something of ours; what they failed is taken over."""
         if self._is_ours_at_work():
             return True
-        if self._is_forgotten():
-            self.console.say("luigid has forgotten the night: it is told again.")
+        lost = self._lost_by_luigid()
+        if lost:
+            self.console.say(f"{lost}: it is told again.")
             self._told = {key: told for key, told in self._told.items() if told[0] == FAILED}
             for root in self._roots:
                 super().add(root)
@@ -353,11 +369,24 @@ class JobWorker(luigi.worker.Worker):
             return True
         return bool(self._mine(RUNNING) or self._mine(BATCH_RUNNING))
 
-    def _is_forgotten(self) -> bool:
-        """Whether luigid lost its state: it knows of none of the root tasks any more."""
+    def _lost_by_luigid(self) -> str:
+        """Say whether luigid would give this worker nothing to do any more, and why.
+
+        It lost its state, and knows of none of the root tasks; or it heard nothing for
+        ``worker_disconnect_delay`` (the machine slept, or could not be reached) and took this
+        worker from all its tasks, which it does not undo when the worker is heard of again.
+        """
         roots = {root.task_id for root in self._roots if not is_there(root)}
         states = (PENDING, FAILED, DONE, DISABLED, UNKNOWN)
-        return bool(roots) and not any(roots & self._mine(status).keys() for status in states)
+        if roots and not any(roots & self._mine(status).keys() for status in states):
+            return "luigid has forgotten the night"
+        pending = self._scheduler.task_list(PENDING, "", limit=False)
+        planned = {key for key, (status, _) in self._told.items() if status == PENDING}
+        for task_id in planned & pending.keys():
+            task = self._scheduled_tasks.get(task_id)
+            if isinstance(task, SlurmTask) and self._id not in pending[task_id]["workers"]:
+                return "luigid took this command for dead and the night from it"
+        return ""
 
     def _lacking(self, status: str) -> dict[str, luigi.Task]:
         """Return tasks of this worker that luigid has in a state, but whose products lack."""

@@ -66,7 +66,7 @@ def test_cron_has_a_night_made_from_raw_to_closed_and_mailed(
     lines = (tmp_path / CRONTAB).read_text().replace(" nightly\n", f" nightly >>{printed} 2>&1\n")
     assert str(printed) in lines
     # the tests may be those of a tree that is not the installed one
-    tree = f"PYTHONPATH={os.environ.get('PYTHONPATH', '')}\n"
+    tree = f"PYTHONPATH={path}\n" if (path := os.environ.get("PYTHONPATH")) else ""
     told = crontab("-", lines=f"TZ=Europe/Madrid\n{tree}{lines}")
     assert (told.returncode, told.stderr) == (0, "")
 
