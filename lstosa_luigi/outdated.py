@@ -285,16 +285,21 @@ def find_unneeded(
     roots : iterable of luigi.Task
         What is asked for: missed in any case.
     """
-    asked = {getattr(root, "task_id", "") for root in roots}
-    needed: set[str] = set(asked)
+    lacking = {
+        step.task.task_id
+        for step in steps
+        if isinstance(step.task, External) or getattr(step.task, "is_passing", False)
+        if not is_there(step.task)
+    }
+    if not lacking:  # then whether each stage is complete, which takes long, is nothing to ask
+        return set()
+    needed: set[str] = {getattr(root, "task_id", "") for root in roots}
     unneeded: set[str] = set()
     for step in reversed(steps):
         task = step.task
-        is_made = is_there(task)
-        may_lack = isinstance(task, External) or getattr(task, "is_passing", False)
-        if not is_made and may_lack and task.task_id not in needed:
+        if task.task_id in lacking and task.task_id not in needed:
             unneeded.add(task.task_id)
-        elif not is_made or task.task_id in outdated:
+        elif task.task_id in outdated or task.task_id in lacking or not is_there(task):
             needed.update(need.task_id for need in step.needs)
     return unneeded
 
