@@ -30,9 +30,10 @@ from lstosa_luigi.hours import Timer, moment_after, parse_time, utc_now
 from lstosa_luigi.observation.reconstruction import cleaning_of
 from lstosa_luigi.products.base import External, NightProduct, NightTask
 from lstosa_luigi.products.catalog import RunCatalog
+from lstosa_luigi.products.interleaved import Tailcuts
 from lstosa_luigi.products.raw import RunSummary
 
-EDITED = (RunSummary, RunCatalog)
+EDITED = (RunSummary, RunCatalog, Tailcuts)
 """Products that people may edit: a change is no damage."""
 
 

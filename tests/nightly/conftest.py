@@ -105,8 +105,10 @@ def ticks(make_night) -> Iterator[Callable[..., Ticks]]:
         core = {"scheduler_port": str(port)} if port else {"local_scheduler": "true"}
         # whatever the hour is at which the tests run
         notify = {"closed_by": "", "missing_from": "", **sections.pop("notify", {})}
+        closing = {"not_before": "", **sections.pop("closing", {})}
         options = {"runs": TINY, "date": last_night(), **options}
-        night = make_night(options={"core": core, "notify": notify, **sections}, **options)
+        sections = {"core": core, "notify": notify, "closing": closing, **sections}
+        night = make_night(options=sections, **options)
         made.append(Ticks(night))
         return made[-1]
 

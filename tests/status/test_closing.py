@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lstosa_luigi.closing import ObservationOver
+from lstosa_luigi.notify.events import events_of
 from lstosa_luigi.status.data import SCHEMA, as_data
 from lstosa_luigi.status.model import Standing, State
 from tests.fakes import made
@@ -36,6 +37,8 @@ def test_night_that_is_made_waits_for_the_morning_and_for_nobody(shown) -> None:
     assert data["closes_from"] == "2024-03-03T08:00:00+00:00"
     assert (data["missing"], data["problems"]) == ([], [])
     check(data, json.loads(SCHEMA.read_text()))
+    six = datetime.datetime(2024, 3, 3, 6, tzinfo=datetime.timezone.utc)
+    assert events_of(night.status(), six, None, None) == []  # nobody is told anything
 
 
 @pytest.mark.usefixtures("before_the_morning")
