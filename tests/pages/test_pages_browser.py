@@ -75,8 +75,6 @@ def _write(kind: str, night: FakeNight, pages: PageLayout) -> Path:
     made.write_summary(night)
     lacking = {"failed": "DL1A Run00004.0001", "going on": "DL1A .*", "closed": "(?!)"}[kind]
     made.fill(root, but=lacking)
-    for pdf in night.base.rglob(f"{night.flat}/**/*.pdf"):
-        write_pdf(pdf, 3)
     if kind == "failed":
         made.fail(root, lacking, "exit code 1: <script>alert(1)</script>")
         log = root.layout.log("Run00004.0001_DL1A")
@@ -87,6 +85,8 @@ def _write(kind: str, night: FakeNight, pages: PageLayout) -> Path:
         held.acquire()
     if kind == "closed":
         made.close(root)
+    for pdf in night.base.rglob(f"{night.flat}/**/*.pdf"):
+        write_pdf(pdf, 3)
     try:
         page = write_night(root)
         (page.parent / "rows.json").write_text(json.dumps(rows(read_status(root))))
