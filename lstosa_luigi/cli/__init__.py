@@ -9,7 +9,17 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from lstosa_luigi.cli import cancel, decide, jobs, luigid, plan, show, simulate_night, status
+from lstosa_luigi.cli import (
+    cancel,
+    decide,
+    import_config,
+    jobs,
+    luigid,
+    plan,
+    show,
+    simulate_night,
+    status,
+)
 from lstosa_luigi.errors import ExitCode, LstosaError
 
 VERBS = {
@@ -21,6 +31,7 @@ VERBS = {
     "show": show,
     "jobs": jobs,
     "cancel": cancel,
+    "import-config": import_config,
 }
 
 
