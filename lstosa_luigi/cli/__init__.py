@@ -19,6 +19,7 @@ from lstosa_luigi.cli import (
     show,
     simulate_night,
     status,
+    take_over,
 )
 from lstosa_luigi.errors import ExitCode, LstosaError
 
@@ -32,6 +33,7 @@ VERBS = {
     "jobs": jobs,
     "cancel": cancel,
     "import-config": import_config,
+    "take-over": take_over,
 }
 
 

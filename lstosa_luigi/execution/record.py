@@ -52,6 +52,9 @@ class Record(NamedTuple):
         Whether the failure would only happen again.
     decided : tuple of str
         What the operators had decided when it was planned.
+    source : str
+        Who made it, if it was not this package: ``made by lstosa``. Then times are those of the
+        end, as far as they are known, and nothing is known of what it cost.
     """
 
     name: str
@@ -76,6 +79,7 @@ class Record(NamedTuple):
     cpus: int = 0
     is_permanent: bool = False
     decided: tuple[str, ...] = ()
+    source: str = ""
     schema_version: int = SCHEMA_VERSION
 
     @property
