@@ -54,16 +54,19 @@ def test_programs_are_known_as_configured_and_as_shipped(programs: dict[str, str
 
 def codes(text: str, step: str, prod: str = "") -> int | None:
     """Return the exit code that counts in a history of ``dl1a 0, dl1ab@x 1, ...``."""
-    short = {"dl1a": "lstchain_data_r0_to_dl1", "dl1ab": "lstchain_dl1ab",
-             "check": "lstchain_check_dl1", "drs4": "onsite_create_drs4_pedestal_file",
-             "charge": "onsite_create_calibration_file"}  # fmt: skip
+    names = {
+        "dl1a": ("lstchain_data_r0_to_dl1", DL1A),
+        "dl1ab": ("lstchain_dl1ab", DL1AB),
+        "check": ("lstchain_check_dl1", CHECK),
+        "drs4": ("onsite_create_drs4_pedestal_file", DRS4),
+        "charge": ("onsite_create_calibration_file", CHARGE),
+    }
     lines = []
     for part in text.split(", "):
         name, code = part.split()
-        program, _, of = name.partition("@")
-        lines.append(f"1.0 {short[program]} {of or 'v0'} 2020-01-18 08:15 None None {code}")
-    known = {name: known for name, known in zip(short.values(), (DL1A, DL1AB, CHECK, DRS4, CHARGE),
-                                                strict=True)}  # fmt: skip
+        short, _, of = name.partition("@")
+        lines.append(f"1.0 {names[short][0]} {of or 'v0'} 2020-01-18 08:15 None None {code}")
+    known = dict(names.values())
     last = last_attempt(parse_history("\n".join(lines), known)[0], step, prod)
     return None if last is None else last.exit_code
 

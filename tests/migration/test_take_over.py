@@ -1,5 +1,8 @@
 """A night that lstosa began is taken over and closed; what counts is not made again."""
 
+import shutil
+import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,8 @@ from tests.migration.lstosa_tree import (
     write_history,
 )
 from tests.operators import decide, plan, titles
+
+TINY = ((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 2))
 
 
 @pytest.fixture(scope="module")
@@ -228,6 +233,41 @@ def test_another_production_is_named(begun: FakeNight) -> None:
     ]
 
 
+def test_a_file_that_is_in_both_places_counts_once_and_none_is_lost(begun: FakeNight) -> None:
+    """The closer of lstosa moves nothing to where there is a file already."""
+    final = dl1(begun) / "muons/muons_LST-1.Run00003.0000.fits"
+    final.parent.mkdir(parents=True)
+    working = begun.analysis / final.name
+    final.write_bytes(working.read_bytes())
+    inodes, kept = real_files(begun), final.stat().st_ino
+    take_over(begun, "--apply")
+    assert inodes <= real_files(begun)
+    assert final.stat().st_ino == working.stat().st_ino == kept
+    assert (begun.analysis / "not_taken_over" / final.name).is_file()
+
+
+def test_gain_selection_is_judged_by_its_own_history(
+    make_night: Callable[..., FakeNight],
+) -> None:
+    night = make_night(runs=TINY, states={3: "legacy_raw"})
+    assert night.luigi("GainSelection", "--run-id", "3", "--subrun", "0").returncode == 0
+    shutil.copyfile(night.r0(3, 1), night.r0g(3, 1))
+    for name in ("records", "log"):
+        shutil.rmtree(night.analysis / name)
+    logs = night.base / "R0G/log" / night.flat
+    for subrun, code in ((0, 0), (1, 1)):
+        line = f"2024-03-03 08:00:00 | 00003.{subrun:04d} gain_selection {code}\n"
+        (logs / f"gain_selection_00003.{subrun:04d}.history").write_text(line)
+    shown = [" ".join(line.split()) for line in take_over(night, "--apply")]
+    assert "taken over 1 GainSelection" in shown
+    assert (
+        "to be made again GainSelection Run00003.0001: failed with exit code 1 (1 attempt)" in shown
+    )
+    assert not night.r0g(3, 1).exists()
+    assert (night.r0g(3, 1).parent / "not_taken_over" / night.r0g(3, 1).name).is_file()
+    assert night.r0g(3, 0).is_file()
+
+
 # --- a night that lstosa closed ------------------------------------------------------------
 
 
@@ -255,3 +295,38 @@ def test_a_night_that_lstosa_closed_gets_its_records_and_no_file_moves(
         "lstchain_create_dl3_index_files",
         "lstchain_merge_run_summaries",
     }
+
+
+def test_what_was_put_together_without_a_subrun_does_not_count(
+    processed: FakeNight, tmp_path: Path
+) -> None:
+    """The closer was told to go on although a subrun had failed, and did not get to its end."""
+    night = copied(processed, tmp_path / "night")
+    as_closed(night)
+    night.flag.unlink()
+    (archive,) = night.analysis.glob("all_history_*.tar.gz")
+    with tarfile.open(archive) as packed:
+        for member in packed.getmembers():
+            (night.analysis / member.name).write_bytes(packed.extractfile(member).read())
+    archive.unlink()
+    write_history(night, "00004.0001", ("r0_to_dl1", 0), ("dl1ab", 1))
+    again = [
+        line[18:].partition(":")[0].strip()
+        for line in take_over(night, "--apply")
+        if line.startswith("to be made again")
+    ]
+    assert sorted(again) == [
+        "CherenkovTransparency 20240302",
+        "DL1B Run00004.0001",
+        "DL1Check Run00004.0001",
+        "DL2 Run00004",
+        "LongtermDatacheck 20240302",
+        "MergedDL1 Run00004",
+        "RunDatacheck Run00004",
+    ]
+    planned = plan(night)
+    made = titles(planned, "make")
+    assert set(again) <= set(made)
+    # a link to the DL1b that does not count stood for its DL1a
+    assert "DL1A Run00004.0001" in made
+    assert not [title for title in made if "Run00003" in title and "DL3" not in title]
