@@ -171,6 +171,8 @@ def _carry(
         return f"this version has no [{missing}]"
     if "${" in value:
         return f"{value}: Luigi would take ${{...}} for a variable of the environment"
+    if key.form is Form.ADDRESSES and "@" not in value:
+        return f"{value}: without a domain, which is needed here"
     if key.form is Form.FILE and not exists(value):
         for place in key.to:
             absent[place] = value

@@ -29,6 +29,8 @@ class Form(enum.Enum):
     """True or false in the words of Python's ``configparser``."""
     PARTITIONS = "partitions"
     """Partitions of Slurm: written without spaces."""
+    ADDRESSES = "addresses"
+    """Addresses of mail, with their domains."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -243,7 +245,11 @@ def _others() -> list[Key]:
             "mail",
             "recipient",
             (("notify", "recipients"),),
-            beside=(("notify", "smtp_host", "localhost"), ("notify", "sender", "lstanalyzer")),
+            Form.ADDRESSES,
+            beside=(
+                ("notify", "smtp_host", "localhost"),
+                ("notify", "sender", "lstanalyzer@localhost"),
+            ),
             unless="your@email.com",
         ),
         Key("PATTERN", "R0PREFIX", note=NAMES, always="LST-1.1"),

@@ -168,10 +168,9 @@ WALLTIME: 2:00:00
     assert set(reasons(found)) == {"[LST1] EVENTS", "[LST1] DL1AB_DIR"}
 
 
-def test_the_mail_goes_where_it_went_if_this_version_sends_any(tmp_path: Path) -> None:
-    text = "[LST1]\nBASE: .\n[mail]\nrecipient: shift@site.org\n"
+def test_the_mail_goes_where_it_went_if_this_version_sends_any(monkeypatch, tmp_path: Path) -> None:
     file = tmp_path / "sequencer.cfg"
-    file.write_text(text)
+    file.write_text(f"[LST1]\nBASE: {tmp_path}\n[mail]\nrecipient: shift@site.org\n")
     without = {name: keys for name, keys in known_keys().items() if name != "notify"}
     found = convert(read_lstosa(file), without, os.path.exists)
     assert reasons(found) == {"[mail] recipient": "this version has no [notify]"}
@@ -180,8 +179,12 @@ def test_the_mail_goes_where_it_went_if_this_version_sends_any(tmp_path: Path) -
     assert found.sections["notify"] == {
         "recipients": "shift@site.org",
         "smtp_host": "localhost",
-        "sender": "lstanalyzer",
+        "sender": "lstanalyzer@localhost",
     }
+    read_by_us(monkeypatch, render(found, "x"))  # with the checks of [notify], if it is there
+    file.write_text("[LST1]\nBASE: .\n[mail]\nrecipient: root\n")
+    found = convert(read_lstosa(file), {**without, "notify": keys}, os.path.exists)
+    assert list(reasons(found)) == ["[mail] recipient"]
 
 
 @pytest.mark.parametrize(

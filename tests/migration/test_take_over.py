@@ -183,6 +183,39 @@ def test_what_failed_or_is_not_whole_is_moved_aside_and_made_again(begun: FakeNi
     assert (record.state, record.source, record.attempt) == ("done", "", 4)
 
 
+def test_what_was_interrupted_is_done_by_the_same_command_again(begun: FakeNight) -> None:
+    half(begun.analysis / "dl1_LST-1.Run00003.0001.h5")
+    script = f"""
+import datetime
+from lstosa_luigi import NightlyClose
+from lstosa_luigi.migration import take_over
+
+root = NightlyClose(date=datetime.date.fromisoformat("{begun.date}"))
+found = take_over.find_take_over(root)
+write = take_over.write_record
+def stop(path, record):
+    if path.stem in ("Run00003.0001_DL1A", "Run00004.0001_DL1B"):  # moved, but not yet recorded
+        raise KeyboardInterrupt
+    write(path, record)
+take_over.write_record = stop
+for finding in found.findings:
+    try:
+        take_over.apply(finding)
+    except KeyboardInterrupt:
+        print(finding.candidate.name)
+        if finding.candidate.family == "DL1B":
+            break
+"""
+    inodes = real_files(begun)
+    assert begun.python(script).stdout.split() == ["Run00003.0001_DL1A", "Run00004.0001_DL1B"]
+    take_over(begun, "--apply")
+    assert inodes <= real_files(begun)
+    assert "there is nothing to take over" in take_over(begun)[0]
+    made = titles(plan(begun), "there")
+    assert len([title for title in made if title.startswith("DL1A ")]) == 4
+    assert len([title for title in made if title.startswith("DL1B ")]) == 5
+
+
 def test_a_calibration_that_failed_is_made_again(begun: FakeNight) -> None:
     write_history(begun, "00002", ("drs4_baseline", 0), ("charge_calibration", 2))
     shown = take_over(begun)
