@@ -25,6 +25,8 @@ from lstosa_luigi.errors import ExitCode, LstosaError
 
 VERBS = {
     "simulate-night": simulate_night,
+    "import-config": import_config,
+    "take-over": take_over,
     "luigid": luigid,
     "plan": plan,
     "status": status,
@@ -32,8 +34,6 @@ VERBS = {
     "show": show,
     "jobs": jobs,
     "cancel": cancel,
-    "import-config": import_config,
-    "take-over": take_over,
 }
 
 
