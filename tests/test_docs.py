@@ -141,7 +141,7 @@ def test_pages_with_commands_to_execute_are_found() -> None:
     assert {page.name for page in TESTED} >= {"README.md", "tutorial.rst", "troubleshooting.rst"}
 
 
-COMING = ("nightly", "notify", "install-service", "pages")
+COMING = ("nightly", "notify", "install-service", "pages", "verify")
 """Verbs of other branches that the page on coming from lstosa names; for the time until merged."""
 
 

@@ -63,7 +63,10 @@ def as_begun(night: FakeNight) -> None:
     for name in ("DL2", "DL1/datacheck_files"):
         shutil.rmtree(night.base / name)
     for path in [p for p in night.analysis.rglob("*") if p.is_symlink()]:
+        target = path.resolve()
         path.unlink()
+        if path.parent == night.analysis and path.name.startswith("dl1_"):
+            shutil.copyfile(target, path)  # a link to DL1b stands for DL1a once a run is closed
     work, final = night.analysis, dl1(night)
     for source, target in (
         (final / "muons", work),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lstosa_luigi.cli import VERBS
 from lstosa_luigi.errors import ExitCode
 from lstosa_luigi.execution.record import read_record
 from lstosa_luigi.migration.take_over import SOURCE
@@ -119,6 +120,10 @@ def test_a_night_is_taken_over_and_closed_without_making_again_what_is_there(
         assert tool not in made
     assert len(made["lstchain_check_dl1"]) == 2, "the datachecks of the runs only"
     assert len(made["lstchain_merge_hdf5_files"]) == 2
+    if "verify" in VERBS:  # of another branch
+        said = begun.lstosa("verify", "--date", begun.date).stdout
+        kinds = {line.split()[0] for line in said.splitlines() if line.split()[0].isupper()}
+        assert kinds == {"FOREIGN"}, said  # the history files of lstosa
 
 
 def test_once_more_there_is_nothing_to_do(begun: FakeNight) -> None:
