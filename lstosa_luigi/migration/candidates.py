@@ -191,17 +191,8 @@ def _of_run(root: NightTask, places: LstosaPlaces, run: Run) -> Iterator[Candida
     """Yield what is made of a run before it is cleaned."""
     layout, number = root.layout, run.number
     for subrun in range(run.n_subruns):
-        task = root.sibling(GainSelection, run_id=number, subrun=subrun)
-        pieces = tuple(Piece(Path(target.path)) for target in flatten(task.output()))
-        unit = _unit(number, subrun)
-        yield Candidate(
-            GainSelection.__name__,
-            unit,
-            layout,
-            pieces,
-            step=history.GAIN_SELECTION,
-            of=(number, subrun),
-        )
+        if _can_be_selected(layout, number, subrun):
+            yield _selected(root, number, subrun)
         yield _dl1a(layout, places, number, subrun)
     merged = layout.muons(number, None)
     subruns = tuple(_need(DL1A, number, subrun) for subrun in run.subruns)
@@ -214,6 +205,24 @@ def _of_run(root: NightTask, places: LstosaPlaces, run: Run) -> Iterator[Candida
         yield Candidate(
             CatBCalibration.__name__, _unit(number), layout, (Piece(cat_b, (), tables),)
         )
+
+
+def _can_be_selected(layout: Layout, run: int, subrun: int) -> bool:
+    """Whether the raw data are there as they were taken: else R0G may be all that there is."""
+    raw, selected = layout.raw_roots()
+    return raw != selected and any(p.exists() for p in layout.r0_streams(run, subrun, raw))
+
+
+def _selected(root: NightTask, run: int, subrun: int) -> Candidate:
+    task = root.sibling(GainSelection, run_id=run, subrun=subrun)
+    return Candidate(
+        GainSelection.__name__,
+        _unit(run, subrun),
+        root.layout,
+        tuple(Piece(Path(target.path)) for target in flatten(task.output())),
+        step=history.GAIN_SELECTION,
+        of=(run, subrun),
+    )
 
 
 def _dl1a(layout: Layout, places: LstosaPlaces, run: int, subrun: int) -> Candidate:

@@ -20,7 +20,7 @@ from tests.migration.lstosa_tree import (
     dl1,
     write_history,
 )
-from tests.operators import decide, plan, titles
+from tests.operators import decide, plan, titles, with_summary
 
 TINY = ((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 2))
 
@@ -28,7 +28,8 @@ TINY = ((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 2))
 @pytest.fixture(scope="module")
 def processed(tmp_path_factory: pytest.TempPathFactory) -> FakeNight:
     """A closed night; tests take copies."""
-    night = FakeNight(tmp_path_factory.mktemp("lstosa") / "night")
+    options = {"lstchain": {"apply_catB_calibration": "true"}}
+    night = FakeNight(tmp_path_factory.mktemp("lstosa") / "night", options=options)
     result = night.luigi()
     assert result.returncode == 0, result.stdout
     return night
@@ -89,6 +90,7 @@ def test_a_night_is_taken_over_and_closed_without_making_again_what_is_there(
         "taken over 1 ChargeCalibration",
         "taken over 5 DL1A, 10 files to their final places",
         "taken over 2 Tailcuts",
+        "taken over 2 CatBCalibration",
         "taken over 5 DL1B, 5 files to their final places",
         "taken over 5 DL1Check, 5 files to their final places",
     ]
@@ -115,6 +117,7 @@ def test_a_night_is_taken_over_and_closed_without_making_again_what_is_there(
         "onsite_create_calibration_file",
         "lstchain_data_r0_to_dl1",
         "lstchain_find_tailcuts",
+        "onsite_create_cat_B_calibration_file",
         "lstchain_dl1ab",
     ):
         assert tool not in made
@@ -304,6 +307,18 @@ def test_gain_selection_is_judged_by_its_own_history(
     assert not night.r0g(3, 1).exists()
     assert (night.r0g(3, 1).parent / "not_taken_over" / night.r0g(3, 1).name).is_file()
     assert night.r0g(3, 0).is_file()
+
+
+def test_raw_data_of_which_there_is_no_other_copy_stay_where_they_are(
+    make_night: Callable[..., FakeNight],
+) -> None:
+    night = with_summary(make_night(runs=TINY))
+    (night.base / "R0").rename(night.base / "R0G")
+    half(night.r0g(3, 1))
+    before = sorted((night.base / "R0G").rglob("*"))
+    assert len(before) > 16
+    assert "there is nothing to take over" in take_over(night, "--apply")[0]
+    assert sorted((night.base / "R0G").rglob("*")) == before
 
 
 # --- a night that lstosa closed ------------------------------------------------------------
