@@ -17,6 +17,7 @@ __all__ = [
     "read_histories",
 ]
 
+import contextlib
 import dataclasses
 import datetime
 import re
@@ -129,16 +130,21 @@ def parse_history(text: str, programs: Mapping[str, str]) -> tuple[list[Attempt]
             continue
         step = programs.get(Path(program).name)
         if step is not None:
-            attempts.append(Attempt(step, prod, _utc(words[3:5]), code, program))
+            attempts.append(Attempt(step, prod, _utc(words[3:]), code, program))
     return attempts, malformed
 
 
+FORMS = ((2, "%Y-%m-%d %H:%M"), (6, "%a %b %d %H:%M:%S UTC %Y"))
+"""How lstosa writes a time, and wrote it in 2021: in how many words."""
+
+
 def _utc(words: list[str]) -> str:
-    try:
-        when = datetime.datetime.strptime(" ".join(words), "%Y-%m-%d %H:%M")
-    except ValueError:
-        return ""
-    return when.replace(tzinfo=datetime.timezone.utc).isoformat()
+    """Return the time that words begin with; nothing if they do not."""
+    for number, form in FORMS:
+        with contextlib.suppress(ValueError):
+            when = datetime.datetime.strptime(" ".join(words[:number]), form)
+            return when.replace(tzinfo=datetime.timezone.utc).isoformat()
+    return ""
 
 
 def parse_gain_selection(text: str) -> list[Attempt]:

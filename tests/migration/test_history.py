@@ -46,6 +46,20 @@ def test_lines_are_read_as_lstosa_reads_them(programs: dict[str, str]) -> None:
     assert malformed == ["01807.0000 lstchain_dl1ab tailcut84 2020-01-18", "broken"]
 
 
+def test_lines_of_2021_are_read_as_well(programs: dict[str, str]) -> None:
+    """Two of the samples of lstosa (extra/history_files), one of each form."""
+    text = """\
+04183 onsite_create_calibration_file v0.7.0 2021-12-19 22:11 None None 0
+04185.0001 lstchain_dl1ab tailcut105 Thu Mar 25 13:06:09 UTC 2021 dl1.h5 x.json 0
+"""
+    attempts, malformed = parse_history(text, programs)
+    assert malformed == []
+    assert [(a.step, a.prod, a.when, a.exit_code) for a in attempts] == [
+        (CHARGE, "v0.7.0", "2021-12-19T22:11:00+00:00", 0),
+        (DL1AB, "tailcut105", "2021-03-25T13:06:09+00:00", 0),
+    ]
+
+
 def test_programs_are_known_as_configured_and_as_shipped(programs: dict[str, str]) -> None:
     assert programs["my_r0_to_dl1"] == programs["lstchain_data_r0_to_dl1"] == DL1A
     assert programs["onsite_create_drs4_pedestal_file"] == DRS4
