@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from lstosa_luigi.cli.night import reject
 from lstosa_luigi.errors import ExitCode, UsageError
 from lstosa_luigi.migration.places import ASIDE, LstosaPlaces
-from lstosa_luigi.migration.take_over import Finding, TakeOver, apply, find_take_over
+from lstosa_luigi.migration.take_over import Judgement, TakeOver, apply, find_take_over
 from lstosa_luigi.night import NightlyClose
 from lstosa_luigi.products.base import NightParameter
 
@@ -46,8 +46,8 @@ def run(options: argparse.Namespace, rest: Sequence[str]) -> int:
     lock.acquire()
     try:
         found = find_take_over(root)
-        for finding in found.findings:
-            apply(finding, found.is_closed)
+        for judgement in found.judgements:
+            apply(judgement, found.is_closed)
     finally:
         lock.release()
     print("\n".join(_lines(root, found, is_done=True)))
@@ -56,13 +56,13 @@ def run(options: argparse.Namespace, rest: Sequence[str]) -> int:
 
 def _lines(root: NightlyClose, found: TakeOver, is_done: bool) -> Iterator[str]:
     name = f"Night {root.date} ({root.prod_id})"
-    counting = [finding for finding in found.findings if finding.counts]
-    others = [finding for finding in found.findings if not finding.counts]
+    counting = [judgement for judgement in found.judgements if judgement.counts]
+    others = [judgement for judgement in found.judgements if not judgement.counts]
     yield from _counted(counting)
-    for finding in others:
-        yield f"{'to be made again':<18} {_reason(finding)}"
+    for judgement in others:
+        yield f"{'to be made again':<18} {_reason(judgement)}"
     yield from (f"note: {note}" for note in found.notes)
-    if not found.findings:
+    if not found.judgements:
         yield f"{name}: there is nothing to take over. {_elsewhere(root)}".rstrip()
         return
     if found.is_closed:
@@ -80,23 +80,23 @@ def _lines(root: NightlyClose, found: TakeOver, is_done: bool) -> Iterator[str]:
         yield f"Go on with: luigi --module lstosa_luigi NightlyClose --date {root.date}"
 
 
-def _counted(findings: Sequence[Finding]) -> Iterator[str]:
+def _counted(judgements: Sequence[Judgement]) -> Iterator[str]:
     """Yield a line for each kind of product that counts."""
-    numbers = collections.Counter(finding.candidate.family for finding in findings)
+    numbers = collections.Counter(judgement.candidate.family for judgement in judgements)
     moved: collections.Counter[str] = collections.Counter()
-    for finding in findings:
-        moved[finding.candidate.family] += len(finding.to_move)
+    for judgement in judgements:
+        moved[judgement.candidate.family] += len(judgement.to_move)
     for family, number in numbers.items():
         files = f", {moved[family]} files to their final places" if moved[family] else ""
         yield f"{'taken over':<18} {number} {family}{files}"
 
 
-def _reason(finding: Finding) -> str:
-    last, text = finding.last, f"{finding.candidate.title}: {finding.why}"
+def _reason(judgement: Judgement) -> str:
+    last, text = judgement.last, f"{judgement.candidate.title}: {judgement.why}"
     if last is None or not last.exit_code:
         return text
     when = f", last {last.when[:16].replace('T', ' ')} UTC" if last.when else ""
-    attempts = "1 attempt" if finding.attempts == 1 else f"{finding.attempts} attempts"
+    attempts = "1 attempt" if judgement.attempts == 1 else f"{judgement.attempts} attempts"
     return f"{text} ({attempts}{when})"
 
 

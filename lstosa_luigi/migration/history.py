@@ -8,8 +8,8 @@ return_code``, time in UTC (lstosa 0.11.10, ``osa/report.py``). Those of gain se
 from __future__ import annotations
 
 __all__ = [
-    "Attempt",
     "Histories",
+    "HistoryLine",
     "last_attempt",
     "parse_gain_selection",
     "parse_history",
@@ -54,7 +54,7 @@ LSTCAM = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Attempt:
+class HistoryLine:
     """One line of a history.
 
     Parameters
@@ -84,22 +84,22 @@ class Histories:
 
     Parameters
     ----------
-    attempts : dict of (int, int or None) to tuple of Attempt
+    attempts : dict of (int, int or None) to tuple of HistoryLine
         By run and subrun; without a subrun those of the calibration.
     files : dict of (int, int or None) to Path
         Where they stand.
-    gain_selection : dict of (int, int) to tuple of Attempt
+    gain_selection : dict of (int, int) to tuple of HistoryLine
         Those of gain selection; none of a subrun that is not done yet.
     malformed : tuple of str
         Lines that cannot be read, with their files.
     """
 
-    attempts: Mapping[tuple[int, int | None], tuple[Attempt, ...]]
+    attempts: Mapping[tuple[int, int | None], tuple[HistoryLine, ...]]
     files: Mapping[tuple[int, int | None], Path]
-    gain_selection: Mapping[tuple[int, int], tuple[Attempt, ...]]
+    gain_selection: Mapping[tuple[int, int], tuple[HistoryLine, ...]]
     malformed: tuple[str, ...] = ()
 
-    def of(self, run: int, subrun: int | None) -> tuple[Attempt, ...]:
+    def of(self, run: int, subrun: int | None) -> tuple[HistoryLine, ...]:
         """Return the attempts of a subrun, or of the calibration of a run."""
         return self.attempts.get((run, subrun), ())
 
@@ -114,7 +114,7 @@ def programs_of(options: config.lstchain) -> dict[str, str]:
     return programs
 
 
-def parse_history(text: str, programs: Mapping[str, str]) -> tuple[list[Attempt], list[str]]:
+def parse_history(text: str, programs: Mapping[str, str]) -> tuple[list[HistoryLine], list[str]]:
     """Return the attempts that a history tells of, and the lines that cannot be read.
 
     As lstosa, which reads the second, the third and the last word; programs that are no step of a
@@ -130,7 +130,7 @@ def parse_history(text: str, programs: Mapping[str, str]) -> tuple[list[Attempt]
             continue
         step = programs.get(Path(program).name)
         if step is not None:
-            attempts.append(Attempt(step, prod, _utc(words[3:]), code, program))
+            attempts.append(HistoryLine(step, prod, _utc(words[3:]), code, program))
     return attempts, malformed
 
 
@@ -147,17 +147,17 @@ def _utc(words: list[str]) -> str:
     return ""
 
 
-def parse_gain_selection(text: str) -> list[Attempt]:
+def parse_gain_selection(text: str) -> list[HistoryLine]:
     """Return the attempts of a history of gain selection: lstosa reads its last character."""
     lines = [line.split() for line in text.splitlines() if line.strip()]
     return [
-        Attempt(GAIN_SELECTION, "", "", int(words[-1]), GAIN_SELECTION)
+        HistoryLine(GAIN_SELECTION, "", "", int(words[-1]), GAIN_SELECTION)
         for words in lines
         if words[-1].isdecimal()
     ]
 
 
-def last_attempt(attempts: Iterable[Attempt], step: str, prod: str = "") -> Attempt | None:
+def last_attempt(attempts: Iterable[HistoryLine], step: str, prod: str = "") -> HistoryLine | None:
     """Return the last attempt at a step that counts; None if there is none.
 
     One that is followed by an attempt at what the step is made of does not count: lstosa would do
@@ -165,7 +165,7 @@ def last_attempt(attempts: Iterable[Attempt], step: str, prod: str = "") -> Atte
 
     Parameters
     ----------
-    attempts : iterable of Attempt
+    attempts : iterable of HistoryLine
         A history, in order.
     step : str
         The step.
@@ -191,7 +191,7 @@ def read_histories(places: LstosaPlaces, programs: Mapping[str, str]) -> Histori
     InputError
         If a file cannot be read.
     """
-    attempts: dict[tuple[int, int | None], tuple[Attempt, ...]] = {}
+    attempts: dict[tuple[int, int | None], tuple[HistoryLine, ...]] = {}
     files: dict[tuple[int, int | None], Path] = {}
     malformed: list[str] = []
     for name, where, text in _texts(places):

@@ -7,7 +7,7 @@ by their files alone. What does not count is moved aside, never removed.
 
 from __future__ import annotations
 
-__all__ = ["SOURCE", "Finding", "TakeOver", "apply", "find_take_over"]
+__all__ = ["SOURCE", "Judgement", "TakeOver", "apply", "find_take_over"]
 
 import dataclasses
 import datetime
@@ -19,7 +19,7 @@ from lstosa_luigi.execution import checks, files
 from lstosa_luigi.execution.record import Record, read_record, write_record
 from lstosa_luigi.migration import history
 from lstosa_luigi.migration.candidates import ANY, Candidate, Need, Piece, candidates_of
-from lstosa_luigi.migration.history import Attempt, Histories
+from lstosa_luigi.migration.history import Histories, HistoryLine
 from lstosa_luigi.migration.places import LstosaPlaces
 from lstosa_luigi.night import NightlyClose
 
@@ -32,7 +32,7 @@ made has none: lstosa goes on without."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Finding:
+class Judgement:
     """A product of lstosa, and whether it counts.
 
     Parameters
@@ -43,7 +43,7 @@ class Finding:
         Where its files are, by their final places; without those that are not there.
     attempts : int
         How often lstosa tried, as far as it is known.
-    last : Attempt or None
+    last : HistoryLine or None
         The last time.
     why : str
         Why it does not count; empty if it does.
@@ -52,7 +52,7 @@ class Finding:
     candidate: Candidate
     found: Mapping[Path, Path]
     attempts: int
-    last: Attempt | None
+    last: HistoryLine | None
     why: str
 
     @property
@@ -78,7 +78,7 @@ class TakeOver:
 
     Parameters
     ----------
-    findings : tuple of Finding
+    judgements : tuple of Judgement
         Products without a record of ours, what others are made of first.
     notes : tuple of str
         What else somebody should know.
@@ -86,7 +86,7 @@ class TakeOver:
         Whether the flag of the closed night is there: then no file is moved.
     """
 
-    findings: tuple[Finding, ...]
+    judgements: tuple[Judgement, ...]
     notes: tuple[str, ...]
     is_closed: bool
 
@@ -103,7 +103,7 @@ def find_take_over(root: NightlyClose) -> TakeOver:
     programs = history.programs_of(root.settings.lstchain)
     histories = history.read_histories(places, programs)
     done: set[Need] = set()
-    findings = []
+    judgements = []
     for candidate in candidates_of(root, places):
         found = {piece.final: at for piece in candidate.pieces if (at := _locate(piece))}
         record = read_record(candidate.layout.record(candidate.name))
@@ -113,13 +113,15 @@ def find_take_over(root: NightlyClose) -> TakeOver:
             if len(found) == len(candidate.pieces):
                 done.add(candidate.key)
             continue
-        finding = _judge(candidate, found, histories, done)
-        if finding is None:
+        judgement = _judge(candidate, found, histories, done)
+        if judgement is None:
             continue
-        if finding.counts:
+        if judgement.counts:
             done.add(candidate.key)
-        findings.append(finding)
-    return TakeOver(tuple(findings), tuple(_notes(root, places, histories)), root.output().exists())
+        judgements.append(judgement)
+    return TakeOver(
+        tuple(judgements), tuple(_notes(root, places, histories)), root.output().exists()
+    )
 
 
 def _locate(piece: Piece) -> Path | None:
@@ -131,7 +133,7 @@ def _locate(piece: Piece) -> Path | None:
 
 def _judge(
     candidate: Candidate, found: Mapping[Path, Path], histories: Histories, done: set[Need]
-) -> Finding | None:
+) -> Judgement | None:
     """Return whether a product counts; None if lstosa did not begin it, or it is gone."""
     attempts = _attempts(candidate, histories)
     last = (
@@ -143,10 +145,10 @@ def _judge(
         return None
     why = _why_not(candidate, found, attempts, last, done)
     tried = [a for a in attempts or () if a.step == candidate.step]
-    return Finding(candidate, found, len(tried), last, why)
+    return Judgement(candidate, found, len(tried), last, why)
 
 
-def _attempts(candidate: Candidate, histories: Histories) -> tuple[Attempt, ...] | None:
+def _attempts(candidate: Candidate, histories: Histories) -> tuple[HistoryLine, ...] | None:
     """Return the history of a product; None if there is none to judge by."""
     if candidate.of is None or not candidate.step:
         return None
@@ -162,8 +164,8 @@ def _attempts(candidate: Candidate, histories: Histories) -> tuple[Attempt, ...]
 def _why_not(
     candidate: Candidate,
     found: Mapping[Path, Path],
-    attempts: tuple[Attempt, ...] | None,
-    last: Attempt | None,
+    attempts: tuple[HistoryLine, ...] | None,
+    last: HistoryLine | None,
     done: set[Need],
 ) -> str:
     """Say why a product does not count; nothing if it does."""
@@ -211,7 +213,7 @@ def _notes(root: NightlyClose, places: LstosaPlaces, histories: Histories) -> li
 # --- taking over ---------------------------------------------------------------------------
 
 
-def apply(finding: Finding, is_closed: bool = False) -> None:
+def apply(judgement: Judgement, is_closed: bool = False) -> None:
     """Take a product over, or move it aside if it does not count.
 
     Each file is renamed at once, and the record is written last: whoever comes after an
@@ -219,27 +221,27 @@ def apply(finding: Finding, is_closed: bool = False) -> None:
 
     Parameters
     ----------
-    finding : Finding
+    judgement : Judgement
         The product.
     is_closed : bool
         Whether the night is closed: then no file is moved.
     """
-    candidate = finding.candidate
-    if not finding.counts:
+    candidate = judgement.candidate
+    if not judgement.counts:
         if is_closed:
             return
-        for at in finding.own.values():
+        for at in judgement.own.values():
             if not at.is_symlink():
                 files.place(at, LstosaPlaces.aside(at))
     else:
         for piece in candidate.pieces:
-            _put_in_place(piece, finding.found[piece.final])
+            _put_in_place(piece, judgement.found[piece.final])
         for at, target in candidate.links.items():
             files.link(at, target)
     path = candidate.layout.record(candidate.name)
     before = read_record(path)
-    if finding.counts or before is None or before.source:
-        write_record(path, _record(finding))
+    if judgement.counts or before is None or before.source:
+        write_record(path, _record(judgement))
 
 
 def _put_in_place(piece: Piece, at: Path) -> None:
@@ -254,32 +256,32 @@ def _put_in_place(piece: Piece, at: Path) -> None:
         files.place(at, piece.final)
 
 
-def _record(finding: Finding) -> Record:
-    candidate, last = finding.candidate, finding.last
+def _record(judgement: Judgement) -> Record:
+    candidate, last = judgement.candidate, judgement.last
     outputs = tuple(piece.final for piece in candidate.pieces)
     when = last.when if last is not None and last.when else _changed(outputs)
     record = Record(
         name=candidate.name,
         title=candidate.title,
-        state="done" if finding.counts else "failed",
+        state="done" if judgement.counts else "failed",
         start=when,
         end=when,
         seconds=0.0,
         cpu_seconds=0.0,
         peak_memory_kb=0,
         host="",
-        attempt=max(finding.attempts, 1),
+        attempt=max(judgement.attempts, 1),
         argv=() if last is None else (last.program,),
         inputs=(),  # what it was made of is not known
         outputs=tuple(str(path) for path in outputs),
-        exit_code=0 if finding.counts else (last.exit_code if last is not None else None),
+        exit_code=0 if judgement.counts else (last.exit_code if last is not None else None),
         signal=None,
-        cause="" if finding.counts else f"with lstosa: {finding.why}",
+        cause="" if judgement.counts else f"with lstosa: {judgement.why}",
         log="",
         decided=(),  # lstosa knew of no decision
         source=SOURCE,
     )
-    if finding.counts and "files" in Record._fields:  # sizes, in records from version 2 on
+    if judgement.counts and "files" in Record._fields:  # sizes, in records from version 2 on
         sizes: dict[str, Any] = {"files": _sizes(outputs)}
         record = record._replace(**sizes)
     return record

@@ -206,12 +206,12 @@ def stop(path, record):
         raise KeyboardInterrupt
     write(path, record)
 take_over.write_record = stop
-for finding in found.findings:
+for judgement in found.judgements:
     try:
-        take_over.apply(finding)
+        take_over.apply(judgement)
     except KeyboardInterrupt:
-        print(finding.candidate.name)
-        if finding.candidate.family == "DL1B":
+        print(judgement.candidate.name)
+        if judgement.candidate.family == "DL1B":
             break
 """
     inodes = real_files(begun)
