@@ -44,6 +44,7 @@ __all__ = [
 from lstosa_luigi.execution import worker
 from lstosa_luigi.execution.task import BatchParameter, SlurmTask
 from lstosa_luigi.night import CalibrateNight, CloseRun, DL2Night, NightlyClose
+from lstosa_luigi.pages import write_at_end
 from lstosa_luigi.products.calibration import ChargeCalibration, Drs4Pedestal
 from lstosa_luigi.products.catalog import MergedRunSummary, PointedRunSummary, RunCatalog
 from lstosa_luigi.products.datacheck import (
@@ -64,4 +65,4 @@ from lstosa_luigi.products.models import RandomForests, TestingDL2
 from lstosa_luigi.products.muons import MergedMuons
 from lstosa_luigi.products.raw import RunSummary
 
-worker.install()
+worker.install(at_end=write_at_end)

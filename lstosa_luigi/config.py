@@ -13,6 +13,7 @@ __all__ = [
     "Directories",
     "Settings",
     "calibration",
+    "closing",
     "database",
     "execution",
     "fallback",
@@ -23,6 +24,9 @@ __all__ = [
     "local",
     "lstchain",
     "mc",
+    "nightly",
+    "notify",
+    "pages",
     "paths",
     "production",
     "read_section",
@@ -44,16 +48,21 @@ import luigi.configuration
 
 from lstosa_luigi.errors import ConfigError, ExitCode
 from lstosa_luigi.periods import parse_rules
+from lstosa_luigi.section_checks import check_closing, check_nightly, check_notify
 from lstosa_luigi.sections import (
     AUTO,
     SECTIONS,
     calibration,
+    closing,
     database,
     execution,
     fallback,
     local,
     lstchain,
     mc,
+    nightly,
+    notify,
+    pages,
     paths,
     production,
 )
@@ -135,11 +144,15 @@ class Settings:
     input_state: str
     lstchain: lstchain
     calibration: calibration
+    closing: closing
     fallback: fallback
     database: database
     mc: mc
+    pages: pages
     execution: execution
     local: local
+    nightly: nightly
+    notify: notify
 
 
 def load(prod_id: str = "") -> Settings:
@@ -204,11 +217,15 @@ def _load(prod_id: str, _config_id: int) -> Settings:
         input_state=str(sections["production"].input_state),
         lstchain=tools,
         calibration=chosen,
+        closing=check_closing(sections["closing"]),
         fallback=sections["fallback"],
         database=sections["database"],
         mc=simulated,
+        pages=_with_parent(sections["pages"]),
         execution=execution_section,
         local=local_section,
+        nightly=check_nightly(sections["nightly"]),
+        notify=check_notify(sections["notify"]),
     )
 
 
@@ -346,6 +363,19 @@ def _with_files(section: Any, *keys: str) -> Any:
             raise ConfigError(f"[{type(section).__name__}] {key} = {values[key]}: no such file")
         values[key] = str(Path(values[key]).absolute()) if values[key] else ""
     return type(section)(**values)
+
+
+def _with_parent(section: pages) -> pages:
+    """Return the section of the pages; their directory can be made, and is named from the root."""
+    if not section.directory:
+        return section
+    directory = Path(section.directory).absolute()
+    if not directory.parent.is_dir():
+        raise ConfigError(
+            f"[pages] directory = {section.directory}: no such directory {directory.parent}. Make "
+            "it, or correct the path."
+        )
+    return pages(enabled=section.enabled, directory=str(directory))
 
 
 def _check_pattern(section: Any, key: str) -> None:

@@ -7,13 +7,13 @@ are matched as such.
 
 from __future__ import annotations
 
-__all__ = ["Layout", "telescope_prefix"]
+__all__ = ["Layout", "PageLayout", "telescope_prefix"]
 
 import dataclasses
 import datetime
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lstosa_luigi.config import Directories
@@ -117,6 +117,10 @@ class Layout:
     def has_raw_data(self) -> bool:
         """Whether there is any raw file of the night."""
         return any(self._has_raw(root) for root in self.raw_roots())
+
+    def has_anything(self) -> bool:
+        """Whether there are raw data of the night, or something was begun with them."""
+        return self.has_raw_data() or self.analysis().is_dir()
 
     def _has_raw(self, root: Path) -> bool:
         return any((root / self.flat_date).glob(f"{self.prefix}.1.Run?????.????.fits.fz"))
@@ -327,7 +331,8 @@ class Layout:
     def written_aside(self) -> tuple[Path, ...]:
         """Directories in which a killed process may have left a file without its final name."""
         records, refusals = self.record("").parent, self.refusal("").parent
-        return records, refusals, self.arrays(), self.night_finished().parent
+        every_day = (self.nightly_state().parent, self.told().parent)
+        return records, refusals, self.arrays(), self.night_finished().parent, *every_day
 
     def tailcuts_config(self, run: int) -> Path:
         """Cleaning settings found for a run."""
@@ -336,6 +341,62 @@ class Layout:
     def tailcuts_log(self, run: int) -> Path:
         """Pedestal charges and NSB level behind the cleaning settings."""
         return self.directories.tailcuts_finder_dir / f"log_find_tailcuts_Run{run:05d}.log"
+
+    def product_roots(self) -> tuple[Path, ...]:
+        """Directories that belong to the production and the night alone, and hold its products."""
+        directories = self.directories
+        below = (directories.dl2_dir, directories.dl3_dir)
+        return (
+            self.analysis(),
+            self.dl1_night(),
+            *(root / self.flat_date / self.prod_id for root in below),
+            self.longterm().parent,
+        )
+
+    def housekeeping(self) -> tuple[Path, ...]:
+        """Directories below those that hold no products."""
+        kept = (self.log("").parent, self.record("").parent, self.scratch(), self.arrays())
+        return (*kept, self.refusal("").parent, self.set_aside())
+
+    def cleanings_of(self, paths: Iterable[str]) -> set[str]:
+        """Return the directories of DL1b that files are in."""
+        start = f"{self.dl1_night()}/"
+        below = (path.removeprefix(start) for path in paths if path.startswith(start))
+        inside = {path.partition("/")[0] for path in below}
+        return inside - {self.muons_dir().name, self.interleaved(0, 0).parent.name}
+
+    def is_product(self, path: Path, runs: Mapping[int, int], dl1_prods: Iterable[str]) -> bool:
+        """Whether a file is where a product of a run would be.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        runs : dict of int to int
+            How many subruns each run has.
+        dl1_prods : iterable of str
+            Directories of DL1b.
+        """
+        pattern = rf"\w+_{self.prefix}\.Run(\d+)(?:\.(\d+))?\.(?:h5|fits|pdf)"
+        named = re.fullmatch(pattern, path.name)
+        if named is None or int(named[1]) not in runs:
+            return False
+        run, subrun = int(named[1]), None if named[2] is None else int(named[2])
+        if subrun is not None and subrun >= runs[run]:
+            return False
+        places = [self.muons(run, subrun)]
+        if subrun is not None:
+            places += [self.dl1a(run, subrun), self.interleaved(run, subrun)]
+        for dl1_prod in dl1_prods:
+            places += [self.dl1b(run, subrun, dl1_prod), self.datacheck(run, subrun, dl1_prod)]
+            if subrun is None:
+                places.append(self.datacheck_plot(run, dl1_prod))
+        return path in places
+
+    def may_link(self, at: str, target: str) -> bool:
+        """Whether a link to a product is one of those that are made for others."""
+        name = at.rpartition("/")[2]
+        return name in (target.rpartition("/")[2], self.irf("").name)
 
     # --- DL1 -------------------------------------------------------------------------------
 
@@ -486,10 +547,42 @@ class Layout:
         """Flag that the night is closed."""
         return self.directories.closer_dir / self.flat_date / self.prod_id / "NightFinished.txt"
 
+    def reopened(self) -> Path:
+        """When the night was opened again after it had been closed, by whom and why."""
+        return self.night_finished().with_name("Reopened.json")
+
+    def set_aside(self) -> Path:
+        """Where products go that are not to be used any more, until somebody removes them."""
+        return self.analysis() / "set_aside"
+
     def decisions(self) -> Path:
         """What the operators decided about the night, in all productions."""
         name = f"Decisions_{self.prefix}_{self.flat_date}.yaml"
         return self.directories.osa_dir / "Decisions" / name
+
+    def nightly_log(self, began: datetime.datetime) -> Path:
+        """What a command of ``lstosa nightly`` printed that began then (UTC)."""
+        return self.log(f"NightlyClose_{began:%Y%m%dT%H%M%SZ}")
+
+    def nightly_logs(self) -> list[Path]:
+        """All those that are kept, in the order of their beginnings."""
+        return sorted(self.log("").parent.glob("NightlyClose_????????T??????Z.log"))
+
+    def nightly_state(self) -> Path:
+        """How the last command of ``lstosa nightly`` for the night went."""
+        return self._of_night("Nightly", "Nightly")
+
+    def told(self) -> Path:
+        """What people were told of the night."""
+        return self._of_night("Notifications", "Told")
+
+    def troubles(self) -> Path:
+        """What stood in the way of ``lstosa nightly`` and was told of, for all nights."""
+        return self.directories.osa_dir / "Notifications" / "Troubles.json"
+
+    def _of_night(self, folder: str, kind: str) -> Path:
+        name = f"{kind}_{self.prefix}_{self.flat_date}_{self.prod_id}.json"
+        return self.directories.osa_dir / folder / name
 
     def lock(self, root: str) -> Path:
         """Lock of one root task."""
@@ -498,3 +591,53 @@ class Layout:
     def cache(self) -> Path:
         """Caches of the tools: nothing is kept in HOME."""
         return self.directories.osa_dir / "cache"
+
+
+@dataclasses.dataclass(frozen=True)
+class PageLayout:
+    """The places of the pages that people look at; names of files are lstosa's where it has them.
+
+    Parameters
+    ----------
+    root : Path
+        Directory of all pages.
+    """
+
+    root: Path
+
+    @classmethod
+    def of(cls, directories: Directories, directory: str = "") -> PageLayout:
+        """Return the places below a directory, or below that of lstosa's housekeeping."""
+        return cls(Path(directory) if directory else directories.osa_dir / "Pages")
+
+    def index(self) -> Path:
+        """Calendar of all nights."""
+        return self.root / "index.html"
+
+    def catalog(self) -> Path:
+        """Runs of all nights with their sources."""
+        return self.root / "LST_source_catalog.html"
+
+    def night_dir(self, night: Layout) -> Path:
+        """Directory of what belongs to one night of one production."""
+        return self.root / night.flat_date / night.prod_id
+
+    def night(self, night: Layout) -> Path:
+        """Page of a night."""
+        return self.night_dir(night) / f"osa_status_{night.prefix}_{night.flat_date}.html"
+
+    def entry(self, night: Layout) -> Path:
+        """What index and catalogue say of a night."""
+        return self.night(night).with_suffix(".json")
+
+    def gain_selection(self, night: Layout) -> Path:
+        """Page of the gain selection of a night."""
+        return self.night_dir(night) / f"osa_gainsel_status_{night.prefix}_{night.flat_date}.html"
+
+    def thumbnails(self, night: Layout) -> Path:
+        """Directory of the small pictures on the page of a night."""
+        return self.night_dir(night) / f"thumbnails_{night.prefix}"
+
+    def entries(self) -> list[Path]:
+        """What is said of all nights, in ascending order of their dates."""
+        return sorted(self.root.glob("????????/*/osa_status_*_????????.json"))

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["CalibrateNight", "CloseRun", "DL2Night", "Entry", "NightlyClose", "entries_of"]
+__all__ = [
+    "CalibrateNight",
+    "CloseRun",
+    "DL2Night",
+    "Entry",
+    "NightlyClose",
+    "counted",
+    "entries_of",
+]
 
+import collections
 import contextlib
 import datetime
 import json
@@ -15,37 +24,45 @@ from typing import Any
 
 import luigi
 
+from lstosa_luigi.closing import (
+    ObservationOver,
+    altered,
+    check_unaltered,
+    has_images_left,
+    products_of,
+    replace_images,
+    versions,
+)
 from lstosa_luigi.errors import InputError, LstosaError
 from lstosa_luigi.execution import files
 from lstosa_luigi.execution.lock import RootLock
 from lstosa_luigi.execution.task import SlurmTask
-from lstosa_luigi.graph import walk
-from lstosa_luigi.observation.night import decisions_of
+from lstosa_luigi.graph import Step, walk
+from lstosa_luigi.observation.night import are_there_decisions, decisions_of
 from lstosa_luigi.observation.reconstruction import (
     cleaning_of,
     fallbacks_of,
     superseded_places,
 )
-from lstosa_luigi.observation.runs import DATA
 from lstosa_luigi.outdated import find_outdated, find_unneeded, is_found_anew, remove_outdated
-from lstosa_luigi.products.base import External, RunTask
-from lstosa_luigi.products.catalog import MergedRunSummary, RunCatalog, can_be_made
+from lstosa_luigi.products.base import External
+from lstosa_luigi.products.catalog import MergedRunSummary
 from lstosa_luigi.products.dl1a import (
     calibration_of,
     copies_of,
     drs4_pedestal_of,
     is_calibrated,
-    undetermined,
 )
-from lstosa_luigi.products.muons import MergedMuons
+from lstosa_luigi.reopening import read_history
 from lstosa_luigi.stages import (
     NightDatacheck,
     RunEvents,
-    RunProducts,
     SourceIndex,
     Stage,
+    WholeRun,
     early_catb,
     early_models,
+    source_table,
 )
 
 MANY = 3
@@ -82,7 +99,7 @@ class Entry(Stage):
         if removed:
             what = "was" if removed == 1 else "were"
             print(
-                f"{_counted(removed, 'product')} {what} made before the operators decided "
+                f"{counted(removed, 'product')} {what} made before the operators decided "
                 "otherwise, or a run was cleaned anew, and will be made again.",
                 file=sys.stderr,
             )
@@ -129,46 +146,37 @@ class CalibrateNight(Entry):
         yield from calibration_of(self)
 
 
-class CloseRun(Entry, RunTask):
-    """All products of one run, DL1 to DL3."""
+class CloseRun(Entry, WholeRun):
+    """One run from wherever it stands to closed: all its products, DL1 to DL3, and no DL1a more."""
 
     @property
     def title(self) -> str:
         """The run in an operator's words."""
-        return f"CloseRun {self.unit} of {self.date} ({self.prod_id})"
+        return f"{self.task_family} {self.unit} of {self.date} ({self.prod_id})"
 
-    def first(self) -> Iterator[Any]:
-        """Need to know how the run was recorded, which says what its products are made of."""
-        number = self.run_id
-        if any(run.number == number for run in self.known_night().data_runs):
-            yield from undetermined(self, [number])
+    def complete(self) -> bool:
+        """Whether all products are there, and links in the places of DL1a where that is due."""
+        return self.is_made() and not self._is_to_be_closed()
 
-    def parts(self) -> Iterator[Any]:
-        """Yield the muon rings, what follows the cleaning, and what need not wait for it."""
-        run = self.known_night().summary.run(self.run_id)
-        if run.type != DATA:
-            raise InputError(f"Run {run.number:05d} is no DATA run but {run.type}.")
-        veto = self.known_night().decisions.veto(run.number)
-        if veto is not None:
-            raise InputError(
-                f"Run {run.number:05d} is vetoed ({veto.source}). To have it processed: "
-                f"lstosa decide --date {self.date} --undo {veto.number} --why ..."
-            )
-        elsewhere = self.known_night().elsewhere.get(run.number)
-        if elsewhere is not None:
-            raise InputError(
-                f"Run {run.number:05d} has no raw data in the night of {self.date}: it is "
-                f"processed in that of {elsewhere}, which lists it too and has them."
-            )
-        yield from source_table(self)
-        yield self.sibling(MergedMuons, run_id=run.number)
-        yield self.sibling(RunProducts, run_id=run.number)
-        yield from early_catb(self, run.number)
-        yield from early_models(self, run.number)
+    def _is_to_be_closed(self) -> bool:
+        return self._is_over() and has_images_left(self, [self.run_id])
 
-    def owns(self, need: SlurmTask) -> bool:
-        """Whether a product is of the run."""
-        return getattr(need, "run_id", None) == self.run_id
+    def _is_over(self) -> bool:
+        return bool(self.sibling(ObservationOver).complete())
+
+    def run(self) -> Iterator[Any]:
+        """Ask for all parts, then close."""
+        yield from self.unfold()
+        if self._is_to_be_closed():
+            check_unaltered(products_of(walk(self.requires())))
+            replace_images(self, [self.run_id])
+
+    def conclusion(self) -> str:
+        """Say how things stand, and what has to wait for the morning."""
+        said = super().conclusion()
+        if self._is_over() or not (self.is_made() and has_images_left(self, [self.run_id])):
+            return said
+        return f"{said} Its DL1a files stay for now. {self.sibling(ObservationOver).hint()}"
 
 
 class DL2Night(Entry):
@@ -231,6 +239,9 @@ class NightlyClose(Entry):
 
     def _decided(self) -> list[list[Any]]:
         """What the operators decided, as the flag has it; also about what the night borrows."""
+        # so that a closed night is known for one without reading any table
+        if not are_there_decisions(self.layout, self.settings.calibration.max_days_back):
+            return []
         night = self.night
         known = decisions_of(self.layout) if night is None else night.related
         return [
@@ -247,18 +258,25 @@ class NightlyClose(Entry):
         return not self.complete() and not self.is_accepted()
 
     def requires(self) -> Iterator[Any]:
-        """Need what is wanted, unless the operators do without."""
+        """Need what is wanted, unless the operators do without, and the end of the night."""
         if not self.is_accepted():
             yield from self.wanted()
+        over = self.sibling(ObservationOver)
+        if self.night is not None and not over.complete():
+            yield over
 
     def wanted(self) -> Iterator[Any]:
         """Yield all that makes up the night, as far as it can be named."""
         yield from super().requires()
 
-    def lacking(self) -> list[str]:
-        """Return what is wanted but not there, or outdated, in words."""
-        wanted = list(self.wanted())
-        steps = list(walk(wanted))
+    def lacking(self, wanted: Sequence[Any], steps: Sequence[Step]) -> list[str]:
+        """Return what is wanted but not there, or outdated, in words.
+
+        Parameters
+        ----------
+        wanted, steps : sequence
+            What makes up the night (:meth:`wanted`), and its graph.
+        """
         outdated = find_outdated(steps)
         unneeded = find_unneeded(steps, outdated, wanted)
         return [
@@ -276,7 +294,7 @@ class NightlyClose(Entry):
         yield from copies_of(self)
         night = self.known_night()
         for run in night.data_runs:
-            yield self.sibling(CloseRun, run_id=run.number)
+            yield self.sibling(WholeRun, run_id=run.number)
         # a DRS4 run is worth its baseline even if no data need it
         drs4 = night.drs4_run.value
         if is_calibrated(self) and drs4 is not None and drs4.date == self.date:
@@ -322,30 +340,53 @@ class NightlyClose(Entry):
                 files.link(at, target)
 
     def _close(self) -> None:
-        night = self.known_night()
+        """Compare what is there with what was checked, put links for DL1a, and write the flag."""
+        night, wanted = self.known_night(), list(self.wanted())
+        steps = list(walk(wanted))
+        products = list(products_of(steps))
+        lacking = []
+        if self.is_accepted():
+            changed = [f"{p.task.title} ({why})" for p in products if (why := altered(p))]
+            lacking = [*self.lacking(wanted, steps), *changed]
+        else:
+            check_unaltered(products)
+        replace_images(self, [run.number for run in night.data_runs])
         flag = {
             "date": self.date.isoformat(),
             "telescope": self.telescope,
             "prod_id": self.prod_id,
             "lstchain": self.tools.version,
+            "versions": versions(self),
             "closed": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "runs": len(night.data_runs),
             "subruns": sum(len(run.subruns) for run in night.data_runs),
+            "products": dict(collections.Counter(p.task.task_family for p in products)),
             "decisions": self._decided(),
             "left_out": list(night.left_out),
             "cleaning": {str(r.number): self._cleaning(r.number) for r in night.data_runs},
             "fallbacks": fallbacks_of(night, self.settings),
-            "lacking": self.lacking() if self.is_accepted() else [],
+            "lacking": lacking,
+            "reopened": [told.as_data() for told in read_history(self.layout)],
         }
         files.write_whole(self.layout.night_finished(), json.dumps(flag, indent=1) + "\n")
+
+    def _opened_again(self) -> str:
+        """Say who opened the night again, if it had been closed."""
+        try:
+            history = read_history(self.layout)
+        except LstosaError as error:
+            return f", and {error}"
+        if not history:
+            return ""
+        return f": {history[-1].who} opened it again on {history[-1].when} ({history[-1].why})"
 
     def conclusion(self) -> str:
         """Say whether the night is closed, since when, and what it holds."""
         name, flag, data = f"Night {self.date} ({self.prod_id})", self.output().path, self._flag()
         if not self.output().exists():
-            return f"{name} is not closed."
+            return f"{name} is not closed{self._opened_again()}."
         anew = self._cleaned_anew(data)
         if anew:
             return f"{name} is not closed since {data.get('closed')}: {'; '.join(anew)}."
@@ -358,19 +399,13 @@ class NightlyClose(Entry):
             return f"{name} is closed. {flag}"
         lines = [
             f"{name} is closed since {data['closed']}: "
-            f"{_counted(data['runs'], 'run')}, {_counted(data['subruns'], 'subrun')}. {flag}",
+            f"{counted(data['runs'], 'run')}, {counted(data['subruns'], 'subrun')}. {flag}",
             *(f"  left out: {line}" for line in data.get("left_out", [])),
             *(f"  fallback: {line}" for line in data.get("fallbacks", [])),
         ]
         if data.get("lacking"):
             lines.append(f"  accepted as incomplete, without {_summed_up(data['lacking'])}")
         return "\n".join(lines)
-
-
-def source_table(task: Entry) -> Iterator[Any]:
-    """Yield the run catalogue if it can be made: sooner than DL2, which asks for it again."""
-    if can_be_made(task) and task.known_night().data_runs:
-        yield task.sibling(RunCatalog)
 
 
 def entries_of(night: NightlyClose) -> Iterator[Entry]:
@@ -383,7 +418,8 @@ def entries_of(night: NightlyClose) -> Iterator[Entry]:
         yield night.sibling(CloseRun, run_id=run.number)
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: ``1 run``, ``2 runs``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 

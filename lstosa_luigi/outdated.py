@@ -16,13 +16,14 @@ __all__ = [
     "Outdated",
     "find_outdated",
     "find_unneeded",
+    "images_needed_again",
     "is_concerned",
     "is_found_anew",
     "remove_outdated",
 ]
 
 import dataclasses
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from lstosa_luigi.errors import LstosaError
@@ -36,6 +37,7 @@ from lstosa_luigi.products.base import External, NightProduct, SubrunTask
 from lstosa_luigi.products.calibration import Drs4Pedestal
 from lstosa_luigi.products.catalog import PointedRunSummary, RunCatalog
 from lstosa_luigi.products.datacheck import CherenkovTransparency, LongtermDatacheck
+from lstosa_luigi.products.dl1a import DL1A
 from lstosa_luigi.products.dl1b import DL1B, CleanedRun, CleanedSubrun
 from lstosa_luigi.products.dl2 import ReconstructedRun
 from lstosa_luigi.products.dl3 import DL3Index
@@ -65,6 +67,10 @@ OF_SEVERAL = (LongtermDatacheck, CherenkovTransparency, DL3Index)
 """Products that hold several runs, under names that do not say how these are cleaned."""
 
 
+READ_IMAGES = (DL1B, Tailcuts)
+"""Products that are made of the images of DL1a."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Outdated:
     """Why a product has to be made again, and whether that is only because another one has."""
@@ -81,6 +87,7 @@ def find_outdated(steps: Iterable[Step]) -> dict[str, Outdated]:
     steps : iterable of Step
         The graph, what a product needs before the product.
     """
+    steps = list(steps)
     found: dict[str, Outdated] = {}
     records: dict[str, Record] = {}
     as_before: set[int] = set()
@@ -98,7 +105,30 @@ def find_outdated(steps: Iterable[Step]) -> dict[str, Outdated]:
         reason = _anew(task, night, as_before) or _reason(task, night, step, records)
         if reason:
             found[task.task_id] = Outdated(reason)
+    for dl1a in images_needed_again(steps, found):
+        # nothing follows: but for the images it is as it was
+        found.setdefault(dl1a.task_id, Outdated("its images are needed again", follows=True))
     return found
+
+
+def images_needed_again(steps: Iterable[Step], again: Collection[str]) -> Iterator[DL1A]:
+    """Yield each DL1A that has a link for its images, but of which something is made again.
+
+    Parameters
+    ----------
+    steps : iterable of Step
+        The graph.
+    again : collection of str
+        Ids of the tasks that are to be made again.
+    """
+    seen = set()
+    for step in steps:
+        if step.task.task_id not in again or not isinstance(step.task, READ_IMAGES):
+            continue
+        for need in step.needs:
+            if isinstance(need, DL1A) and need.task_id not in seen and need.is_replaced():
+                seen.add(need.task_id)
+                yield need
 
 
 def is_found_anew(layout: Layout) -> bool:
@@ -232,6 +262,13 @@ def _concerns(decision: Decision, task: NightProduct, night: Night) -> bool:
     return not isinstance(task, SubrunTask)  # a subrun that is left out is nothing to the others
 
 
+def _files(task: NightProduct) -> list[Path]:
+    """Return what has to go for a product to be made again: of DL1A, the link if there is one."""
+    if isinstance(task, DL1A) and task.is_replaced():
+        return [task.layout.dl1a(task.run_id, task.number)]
+    return task.files()
+
+
 def find_unneeded(
     steps: Sequence[Step], outdated: Collection[str], roots: Iterable[object]
 ) -> set[str]:
@@ -248,16 +285,21 @@ def find_unneeded(
     roots : iterable of luigi.Task
         What is asked for: missed in any case.
     """
-    asked = {getattr(root, "task_id", "") for root in roots}
-    needed: set[str] = set(asked)
+    lacking = {
+        step.task.task_id
+        for step in steps
+        if isinstance(step.task, External) or getattr(step.task, "is_passing", False)
+        if not is_there(step.task)
+    }
+    if not lacking:  # then whether each stage is complete, which takes long, is nothing to ask
+        return set()
+    needed: set[str] = {getattr(root, "task_id", "") for root in roots}
     unneeded: set[str] = set()
     for step in reversed(steps):
         task = step.task
-        is_made = is_there(task)
-        may_lack = isinstance(task, External) or getattr(task, "is_passing", False)
-        if not is_made and may_lack and task.task_id not in needed:
+        if task.task_id in lacking and task.task_id not in needed:
             unneeded.add(task.task_id)
-        elif not is_made or task.task_id in outdated:
+        elif task.task_id in outdated or task.task_id in lacking or not is_there(task):
             needed.update(need.task_id for need in step.needs)
     return unneeded
 
@@ -271,6 +313,6 @@ def remove_outdated(roots: Iterable[object]) -> int:
     outdated = find_outdated(steps)
     for step in reversed(steps):
         if step.task.task_id in outdated:
-            for path in step.task.files():
+            for path in _files(step.task):
                 path.unlink(missing_ok=True)
     return len(outdated)

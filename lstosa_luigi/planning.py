@@ -28,6 +28,7 @@ from typing import Any
 
 from luigi.task import flatten
 
+from lstosa_luigi.closing import ObservationOver
 from lstosa_luigi.config import Settings
 from lstosa_luigi.errors import LstosaError
 from lstosa_luigi.execution.task import is_there
@@ -402,10 +403,13 @@ def notes_of(
             "follows from them, is known once it is made"
         )
         return
+    over = root.sibling(ObservationOver)
     if root.complete():
         yield "the night is closed: nothing would be made"
     elif root.is_accepted():
         yield "the night is accepted as it is: it would be closed, and nothing else be made"
+    if not root.complete() and not over.complete():
+        yield f"it would not be closed yet. {over.hint().rstrip('.')}"
     undetermined = [
         f"{named.run:05d}"
         for named in choices

@@ -9,12 +9,16 @@ __all__ = [
     "AUTO",
     "SECTIONS",
     "calibration",
+    "closing",
     "database",
     "execution",
     "fallback",
     "local",
     "lstchain",
     "mc",
+    "nightly",
+    "notify",
+    "pages",
     "paths",
     "production",
 ]
@@ -280,6 +284,34 @@ class mc(luigi.Config):  # noqa: N801
     electron = luigi.Parameter(default="", description="DL2 of simulated electrons")
 
 
+class closing(luigi.Config):  # noqa: N801
+    """When a night is closed, and what becomes of it then; defaults as in lstosa."""
+
+    not_before = luigi.Parameter(
+        default="08:00",
+        description="time of the morning after, in UTC, before which a night is not closed, since "
+        "observations may go on; empty: at any time",
+    )
+    keep_dl1a = luigi.BoolParameter(
+        default=False,
+        parsing=luigi.BoolParameter.EXPLICIT_PARSING,
+        description="keep the DL1a files; else links to DL1b take their places",
+    )
+
+
+class pages(luigi.Config):  # noqa: N801
+    """The pages that people look at (HTML), as :doc:`/howto/pages` shows them."""
+
+    enabled = luigi.BoolParameter(
+        default=True,
+        parsing=luigi.BoolParameter.EXPLICIT_PARSING,
+        description="write the pages of a night whenever a NightlyClose ends, however it ends",
+    )
+    directory = luigi.Parameter(
+        default="", description="where they are written; default: OSA/Pages below the tree"
+    )
+
+
 class execution(luigi.Config):  # noqa: N801
     """How products are made."""
 
@@ -305,14 +337,90 @@ class local(luigi.Config):  # noqa: N801
     )
 
 
+class nightly(luigi.Config):  # noqa: N801
+    """What ``lstosa nightly`` does, the command for every day."""
+
+    days_back = luigi.IntParameter(
+        default=7, description="nights before the last one that are resumed if they are open"
+    )
+    at_once = luigi.IntParameter(default=1, description="nights that are worked on at a time")
+    retry_hours = luigi.FloatParameter(
+        default=2,
+        description="hours until a night is tried again in which a product failed; somebody's "
+        "decision about it has it tried again at once",
+    )
+    not_while_observing = luigi.Parameter(
+        default="",
+        description="hours (UTC) in which no night is started, as 19:00-08:00; one that is at "
+        "work goes on",
+    )
+    observing_command = luigi.Parameter(
+        default="",
+        description="a command, words as in a shell, that ends with 0 while the telescope observes "
+        "and with 1 if it does not; no night is started while it does, or if it ends otherwise",
+    )
+    wait_for_luigid = luigi.FloatParameter(
+        default=0, description="minutes to wait for a luigid that does not answer"
+    )
+    keep_logs = luigi.IntParameter(
+        default=20, description="logs of commands that are kept of each night"
+    )
+
+
+class notify(luigi.Config):  # noqa: N801
+    """Who is told that a night is closed, needs a person, or is late; nobody by default."""
+
+    smtp_host = luigi.Parameter(
+        default="", description="mail server; default: nothing is sent by mail"
+    )
+    smtp_port = luigi.IntParameter(default=25, description="its port, 587 with a user")
+    smtp_starttls = luigi.BoolParameter(
+        default=False,
+        parsing=luigi.BoolParameter.EXPLICIT_PARSING,
+        description="encrypt, and see that the server is who it says (STARTTLS)",
+    )
+    smtp_user = luigi.Parameter(default="", description="who logs in there; default: nobody")
+    smtp_password_file = luigi.Parameter(
+        default="",
+        description="file with the password, readable by its owner only; default: the environment "
+        "variable LSTOSA_SMTP_PASSWORD",
+    )
+    sender = luigi.Parameter(default="", description="address that mails come from")
+    recipients = luigi.Parameter(
+        default="", description="addresses that they go to, separated by commas"
+    )
+    command = luigi.Parameter(
+        default="",
+        description="a command that is told as well, words as in a shell; it gets the message on "
+        "standard input and the facts in the environment",
+    )
+    timeout = luigi.FloatParameter(
+        default=30, description="seconds to wait for the mail server, and for the command"
+    )
+    closed_by = luigi.Parameter(
+        default="14:00",
+        description="time (UTC) of the day after from which a night that is not closed is late, "
+        "in lstosa 14 h; empty: never",
+    )
+    missing_from = luigi.Parameter(
+        default="09:00",
+        description="time (UTC) of the day after from which a person is needed for what has not "
+        "come by itself, such as the drive log; empty: at once",
+    )
+
+
 SECTIONS: tuple[type[luigi.Config], ...] = (
     paths,
     production,
     lstchain,
     calibration,
+    closing,
     fallback,
     database,
     mc,
+    pages,
     execution,
     local,
+    nightly,
+    notify,
 )

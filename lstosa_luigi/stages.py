@@ -14,8 +14,10 @@ __all__ = [
     "RunProducts",
     "SourceIndex",
     "Stage",
+    "WholeRun",
     "early_catb",
     "early_models",
+    "source_table",
 ]
 
 import abc
@@ -25,7 +27,7 @@ from typing import Any
 import luigi
 from luigi.task import flatten
 
-from lstosa_luigi.errors import LstosaError
+from lstosa_luigi.errors import InputError, LstosaError
 from lstosa_luigi.execution.task import SlurmTask
 from lstosa_luigi.observation.reconstruction import (
     Cleaning,
@@ -34,8 +36,9 @@ from lstosa_luigi.observation.reconstruction import (
     model_of,
     tailcuts_needed,
 )
+from lstosa_luigi.observation.runs import DATA
 from lstosa_luigi.products.base import NightProduct, NightTask, RunTask
-from lstosa_luigi.products.catalog import source_entry
+from lstosa_luigi.products.catalog import RunCatalog, can_be_made, source_entry
 from lstosa_luigi.products.datacheck import (
     CherenkovTransparency,
     DL1Check,
@@ -49,6 +52,7 @@ from lstosa_luigi.products.dl3 import DL3, DL3Index
 from lstosa_luigi.products.interleaved import CatBCalibration, Tailcuts
 from lstosa_luigi.products.irf import IRF
 from lstosa_luigi.products.models import ModelsOrSimulation, RandomForests, TestingDL2
+from lstosa_luigi.products.muons import MergedMuons
 from lstosa_luigi.products.raw import RunSummary
 
 
@@ -157,6 +161,48 @@ class RunProducts(_AfterCleaning):
             yield task
             if isinstance(task, DL2):
                 yield task.clone(DL3, source=self.known_night().sources[self.run_id].name)
+
+
+class WholeRun(Stage, RunTask):
+    """All products of one run, DL1 to DL3."""
+
+    @property
+    def title(self) -> str:
+        """The stage in an operator's words."""
+        return f"{self.task_family} {self.unit} of {self.date} ({self.prod_id})"
+
+    def first(self) -> Iterator[Any]:
+        """Need to know how the run was recorded, which says what its products are made of."""
+        number = self.run_id
+        if any(run.number == number for run in self.known_night().data_runs):
+            yield from undetermined(self, [number])
+
+    def parts(self) -> Iterator[Any]:
+        """Yield the muon rings, what follows the cleaning, and what need not wait for it."""
+        run = self.known_night().summary.run(self.run_id)
+        if run.type != DATA:
+            raise InputError(f"Run {run.number:05d} is no DATA run but {run.type}.")
+        veto = self.known_night().decisions.veto(run.number)
+        if veto is not None:
+            raise InputError(
+                f"Run {run.number:05d} is vetoed ({veto.source}). To have it processed: "
+                f"lstosa decide --date {self.date} --undo {veto.number} --why ..."
+            )
+        elsewhere = self.known_night().elsewhere.get(run.number)
+        if elsewhere is not None:
+            raise InputError(
+                f"Run {run.number:05d} has no raw data in the night of {self.date}: it is "
+                f"processed in that of {elsewhere}, which lists it too and has them."
+            )
+        yield from source_table(self)
+        yield self.sibling(MergedMuons, run_id=run.number)
+        yield self.sibling(RunProducts, run_id=run.number)
+        yield from early_catb(self, run.number)
+        yield from early_models(self, run.number)
+
+    def owns(self, need: SlurmTask) -> bool:
+        """Whether a product is of the run."""
+        return getattr(need, "run_id", None) == self.run_id
 
 
 class NightDatacheck(Stage):
@@ -279,6 +325,12 @@ def early_catb(task: NightTask, run: int) -> Iterator[Any]:
     """
     if task.settings.lstchain.apply_catB_calibration:
         yield task.sibling(CatBCalibration, run_id=run)
+
+
+def source_table(task: NightTask) -> Iterator[Any]:
+    """Yield the run catalogue if it can be made: sooner than DL2, which asks for it again."""
+    if can_be_made(task) and task.known_night().data_runs:
+        yield task.sibling(RunCatalog)
 
 
 def _cleaning(task: NightTask, run: int) -> Cleaning:

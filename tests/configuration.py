@@ -3,6 +3,7 @@
 import datetime
 
 from luigi.configuration import LuigiConfigParser
+from luigi.task_register import Register
 
 from lstosa_luigi import config
 from lstosa_luigi.layout import Layout
@@ -18,6 +19,7 @@ def configure(monkeypatch, **sections):
     parser.read_dict(sections)
     monkeypatch.setattr(LuigiConfigParser, "_instance", parser)
     config.forget()
+    Register.clear_instance_cache()  # tasks remember where their night lies
 
 
 def load(monkeypatch, base, **sections):

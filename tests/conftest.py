@@ -1,6 +1,7 @@
 """What all tests share: a night of stand-ins, a luigid, and the environment of the real tools."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -103,3 +104,32 @@ def luigid(tmp_path: Path) -> Iterator[int]:
     yield port
     process.terminate()
     process.wait(10)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own that a test can fill and make read-only."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "lstosa-test", str(place)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        unavailable("a small file system can only be mounted by root")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.fixture
+def night_on_small_disk(small_disk: Path, make_night: Callable[..., FakeNight]) -> FakeNight:
+    night = make_night(runs=((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 1)))
+    shutil.move(night.base, small_disk / "base")
+    night.base.symlink_to(small_disk / "base")
+    night.write_config(paths={"base": str(night.base)})
+    return night
+
+
+def fill(disk: Path, leave: int) -> Path:
+    """Fill a file system but for so many bytes."""
+    ballast = disk / "ballast"
+    room = os.statvfs(disk)
+    ballast.write_bytes(b"\0" * max(room.f_bavail * room.f_frsize - leave, 0))
+    return ballast

@@ -192,6 +192,44 @@ def test_file_that_is_not_there_is_named(monkeypatch, tmp_path, section, key):
     )
 
 
+@pytest.mark.parametrize(
+    ("section", "key", "value", "words"),
+    [
+        ("nightly", "days_back", "-1", "must be 0 or more"),
+        ("nightly", "at_once", "0", "must be 1 or more"),
+        ("nightly", "retry_hours", "-0.5", "must be 0 or more"),
+        ("nightly", "wait_for_luigid", "-1", "must be 0 or more"),
+        ("nightly", "keep_logs", "0", "must be 1 or more"),
+        ("nightly", "not_while_observing", "19-8", "write two times in UTC, as 19:00-08:00, or n"),
+        ("nightly", "observing_command", "it's", "No closing quotation"),
+        ("notify", "closed_by", "2 pm", "write a time in UTC, as 08:00, or nothing"),
+        ("notify", "missing_from", "24:00", "write a time in UTC, as 08:00, or nothing"),
+        ("notify", "command", "say '", "No closing quotation"),
+        ("notify", "timeout", "0", "must be more than 0"),
+    ],
+)
+def test_what_every_day_rests_on_is_checked_before_anything_is_done(
+    monkeypatch, tmp_path, section, key, value, words
+):
+    message = refused(monkeypatch, tmp_path, **{section: {key: value}})
+    assert message.startswith(f"[{section}] {key} = {value}: {words}")
+
+
+@pytest.mark.parametrize("key", ["sender", "recipients"])
+def test_mail_server_without_addresses_is_refused(monkeypatch, tmp_path, key):
+    addresses = {"sender": "a@example.org", "recipients": "b@example.org", key: "nobody"}
+    message = refused(monkeypatch, tmp_path, notify={"smtp_host": "localhost", **addresses})
+    assert message == f"[notify] {key} = nobody: not an address; smtp_host needs it"
+
+
+def test_password_that_would_go_over_the_net_in_the_open_is_refused(monkeypatch, tmp_path):
+    mail = {"sender": "a@b", "recipients": "c@d", "smtp_user": "me", "smtp_host": "mail.b"}
+    message = refused(monkeypatch, tmp_path, notify=mail)
+    assert message.startswith("[notify] smtp_user: the password would go over the net")
+    for safe in ({"smtp_host": "localhost"}, {"smtp_starttls": "true"}):
+        assert load(monkeypatch, tmp_path, notify={**mail, **safe}).notify.smtp_user == "me"
+
+
 def test_environment_that_is_not_there_is_named(monkeypatch, tmp_path):
     message = refused(monkeypatch, tmp_path, lstchain={"environment": "/no/such"})
     assert message == "[lstchain] environment = /no/such: no such directory"

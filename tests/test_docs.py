@@ -141,17 +141,13 @@ def test_pages_with_commands_to_execute_are_found() -> None:
     assert {page.name for page in TESTED} >= {"README.md", "tutorial.rst", "troubleshooting.rst"}
 
 
-COMING = ("nightly", "notify", "install-service", "pages", "verify")
-"""Verbs of other branches that the page on coming from lstosa names; for the time until merged."""
-
-
 @pytest.mark.parametrize("page", TEXTS, ids=[str(page.relative_to(ROOT)) for page in TEXTS])
 def test_tasks_and_verbs_that_a_page_mentions_exist(page: Path) -> None:
     text = page.read_text()
     tasks = set(re.findall(r"luigi --module lstosa_luigi (\w+)", text)) - {"TASK", "X"}
     verbs = set(re.findall(r"(?:`|\$ )lstosa ([a-z][a-z-]*)", text))
     assert tasks <= set(lstosa_luigi.__all__)
-    assert verbs <= {*VERBS, *COMING}
+    assert verbs <= set(VERBS)
 
 
 # --- make --------------------------------------------------------------------------------------

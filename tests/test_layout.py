@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lstosa_luigi.layout import telescope_prefix
+from lstosa_luigi.layout import PageLayout, telescope_prefix
 from tests.configuration import layout_below, load
 
 DL2 = "tailcut84/nsb_tuning_0.14"
@@ -54,6 +54,8 @@ PLACES = {
     "cat_B_calibration_filters_52.Run01807.log": lambda at: at.cat_b_log(1807, "52"),
     # running analysis
     "running_analysis/20200117/v0.1.0": lambda at: at.analysis(),
+    "running_analysis/20200117/v0.1.0/set_aside": lambda at: at.set_aside(),
+    "OSA/Closer/20200117/v0.1.0/Reopened.json": lambda at: at.reopened(),
     "running_analysis/20200117/v0.1.0/dl1_LST-1.Run01807.0003.h5": lambda at: at.dl1a(1807, 3),
     "running_analysis/20200117/v0.1.0/log/Run01807.0003_DL1A.log":
         lambda at: at.log("Run01807.0003_DL1A"),
@@ -304,3 +306,58 @@ def test_directory_that_is_set_moves_what_lies_below_it(monkeypatch, tmp_path):
     moved = load(monkeypatch, tmp_path, paths={"dl1_dir": str(tmp_path / "elsewhere")})
     assert moved.directories.longterm_dir == tmp_path / "elsewhere/datacheck_files/night_wise"
     assert moved.directories.dl2_dir == tmp_path / "DL2"
+
+
+RUNS = {1807: 11, 1968: 2}
+NIGHT_DL1 = "DL1/20200117/v0.1.0"
+
+
+@pytest.mark.parametrize(
+    ("path", "is_product"),
+    [
+        ("running_analysis/20200117/v0.1.0/dl1_LST-1.Run01807.0010.h5", True),
+        ("running_analysis/20200117/v0.1.0/dl1_LST-1.Run01807.0011.h5", False),
+        ("running_analysis/20200117/v0.1.0/dl1_LST-1.Run01807.h5", False),
+        ("running_analysis/20200117/v0.1.0/dl1_LST-1.Run1807.0010.h5", False),
+        ("running_analysis/20200117/v0.1.0/dl1_LST-1.Run01807.0010.h5.bak", False),
+        ("running_analysis/20200117/v0.1.0/dl1_LST-1.Run19681.0000.h5", False),
+        (f"{NIGHT_DL1}/muons/muons_LST-1.Run01968.fits", True),
+        (f"{NIGHT_DL1}/muons/muons_LST-1.Run01968.h5", False),
+        (f"{NIGHT_DL1}/interleaved/interleaved_LST-1.Run01968.0001.h5", True),
+        (f"{NIGHT_DL1}/interleaved/muons_LST-1.Run01968.0001.fits", False),
+        (f"{NIGHT_DL1}/tailcut84/dl1_LST-1.Run01968.h5", True),
+        (f"{NIGHT_DL1}/tailcut84/dl1_LST-2.Run01968.h5", False),
+        (f"{NIGHT_DL1}/tailcut1005/dl1_LST-1.Run01968.h5", False),
+        (f"{NIGHT_DL1}/tailcut84/datacheck/datacheck_dl1_LST-1.Run01968.pdf", True),
+        (f"{NIGHT_DL1}/tailcut84/datacheck/datacheck_dl1_LST-1.Run01968.0001.pdf", False),
+    ],
+)
+def test_a_file_is_a_product_only_by_its_exact_name_and_place(layout, tmp_path, path, is_product):
+    assert layout.is_product(tmp_path / path, RUNS, {"tailcut84"}) is is_product
+
+
+def test_cleanings_are_known_by_what_lies_in_their_directories(layout, tmp_path):
+    paths = ("muons/a.fits", "interleaved/a.h5", "tailcut84/a.h5", "tailcut1005/datacheck/a.h5")
+    found = layout.cleanings_of(f"{tmp_path}/{NIGHT_DL1}/{path}" for path in paths)
+    assert found == {"tailcut84", "tailcut1005"}
+
+
+def test_pages_lie_below_the_housekeeping_with_the_names_of_lstosa(monkeypatch, tmp_path) -> None:
+    layout = layout_below(monkeypatch, tmp_path)
+    pages = PageLayout.of(layout.directories)
+    night = "20200117/v0.1.0"
+    found = {
+        "index.html": pages.index(),
+        "LST_source_catalog.html": pages.catalog(),
+        f"{night}/osa_status_LST-1_20200117.html": pages.night(layout),
+        f"{night}/osa_status_LST-1_20200117.json": pages.entry(layout),
+        f"{night}/osa_gainsel_status_LST-1_20200117.html": pages.gain_selection(layout),
+        f"{night}/thumbnails_LST-1": pages.thumbnails(layout),
+    }
+    assert {name: tmp_path / "OSA/Pages" / name for name in found} == found
+    assert PageLayout.of(layout.directories, "/web").index() == Path("/web/index.html")
+    entry = pages.entry(layout)
+    entry.parent.mkdir(parents=True)
+    entry.write_text("{}")
+    entry.with_name("rows.json").write_text("[]")
+    assert pages.entries() == [entry]

@@ -129,6 +129,8 @@ def test_what_holds_a_subrun_is_made_again_without_it_and_nothing_else(closed: F
     assert titles(planned, "make") == []
     assert again == [
         "CherenkovTransparency 20240302",
+        "DL1A Run00004.0000",  # since closing, links to DL1b are in their places
+        "DL1A Run00004.0002",
         "DL1B Run00004.0000",
         "DL1B Run00004.0002",
         "DL1Check Run00004.0000",
@@ -153,7 +155,8 @@ def test_what_holds_a_subrun_is_made_again_without_it_and_nothing_else(closed: F
     ]
     assert make(closed) == [], "closed again"
     decide(closed, "--undo", "1")
-    assert set(make(closed)) == {*again, "DL1B Run00004.0001", "DL1Check Run00004.0001"}
+    of_subrun = {f"{product} Run00004.0001" for product in ("DL1A", "DL1B", "DL1Check")}
+    assert set(make(closed)) == {*again, *of_subrun}
     assert make(closed) == []
 
 

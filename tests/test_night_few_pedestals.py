@@ -218,7 +218,8 @@ def test_a_run_that_is_cleaned_anew_is_not_mixed_with_what_it_was_before(make_ni
     assert old
     assert {before[name] == after.get(name) for name in old} == {True}, "nothing old is deleted"
     assert links_to(night, 4, "tailcut84") == []
-    assert len(links_to(night, 4, "tailcut1005")) == 6  # DL1b and datachecks of 2, table, plot
+    # DL1a, DL1b and datachecks of 2, table, plot
+    assert len(links_to(night, 4, "tailcut1005")) == 8
     record = json.loads((night.analysis / "records/20240302_LongtermDatacheck.json").read_text())
     assert {Path(n).parts[-3] for n in record["inputs"] if "Run00004" in n} == {"tailcut1005"}
     name = "tailcut84_nsb_tuning_0.14_Crab_DL3Index"

@@ -24,7 +24,6 @@ FILES = (
     f"{CAT_A}/drs4_baseline/20240302/v0.12.3/drs4_pedestal.Run00001.0000.h5",
     f"{CAT_A}/calibration/20240302/v0.12.3/calibration_filters_52.Run00002.0000.h5",
     f"{CAT_A}/calibration/20240302/v0.12.3/log/calibration_filters_52.Run00002.0000.pdf",
-    f"{WORK}/dl1_LST-1.Run00004.0002.h5",
     "DL1/20240302/v0.12.3/muons/muons_LST-1.Run00004.0002.fits",
     "DL1/20240302/v0.12.3/muons/muons_LST-1.Run00004.fits",
     "DL1/20240302/v0.12.3/interleaved/interleaved_LST-1.Run00004.0002.h5",
@@ -57,6 +56,8 @@ LINKS = {
     f"{WORK}/interleaved/interleaved_LST-1.Run00003.0000.h5": (
         "DL1/20240302/v0.12.3/interleaved/interleaved_LST-1.Run00003.0000.h5"
     ),
+    # the DL1a file until the night is closed
+    f"{WORK}/dl1_LST-1.Run00004.0002.h5": f"{CUTS}/dl1_LST-1.Run00004.0002.h5",
     f"{WORK}/tailcut84/dl1_LST-1.Run00003.0000.h5": f"{CUTS}/dl1_LST-1.Run00003.0000.h5",
     f"{CHECKS}/20240302/datacheck_dl1_LST-1.Run00003.0000.h5": (
         f"{CUTS}/datacheck/datacheck_dl1_LST-1.Run00003.0000.h5"
@@ -190,7 +191,7 @@ def test_the_tree_of_the_graph_can_be_printed(closed: tuple[FakeNight, str]) -> 
         text=True,
         check=True,
     ).stdout
-    for word in ("NightlyClose", "CloseRun", "ChargeCalibration", "RunProducts", "COMPLETE"):
+    for word in ("NightlyClose", "WholeRun", "ChargeCalibration", "RunProducts", "COMPLETE"):
         assert word in tree
 
 

@@ -16,6 +16,8 @@ from tests.fakes.night import FakeNight
 
 TINY = ((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 2))
 KILLS = 20
+KEEP = {"closing": {"keep_dl1a": "true"}}
+"""So that what is made is there to the end; killed while DL1a is replaced: test_night_closing."""
 SEED = 20240302
 
 
@@ -30,7 +32,7 @@ class Undisturbed:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    night = FakeNight(tmp_path_factory.mktemp("undisturbed") / "night", runs=TINY)
+    night = FakeNight(tmp_path_factory.mktemp("undisturbed") / "night", runs=TINY, options=KEEP)
     times = [time.monotonic()]
     for _ in range(2):
         result = night.luigi()
@@ -91,7 +93,7 @@ def kill_at_random(night: FakeNight, undisturbed: Undisturbed) -> int:
 def test_a_night_killed_twenty_times_is_made_as_if_nothing_had_been(
     make_night, undisturbed: Undisturbed
 ) -> None:
-    night = make_night(runs=TINY)
+    night = make_night(runs=TINY, options=KEEP)
     removed = kill_at_random(night, undisturbed)
     before = night.whole_products()
     result = night.luigi()
@@ -109,7 +111,7 @@ def test_a_night_killed_twenty_times_is_made_as_if_nothing_had_been(
 def test_killed_beside_a_real_luigid_the_same_command_goes_on_at_once(
     make_night, undisturbed: Undisturbed, luigid: int
 ) -> None:
-    night = make_night(runs=TINY)
+    night = make_night(runs=TINY, options=KEEP)
     tools = ("onsite_create_calibration", "lstchain_data_r0_to_dl1", "lstchain_dl1_to_dl2")
     for tool in tools:
         night.control(hang=[tool])

@@ -70,6 +70,7 @@ def test_only_the_missing_products_and_the_flag_are_made_again(closed: FakeNight
     assert result.returncode == 0, result.stdout
     assert sorted(call[0] for call in closed.calls()) == [
         "lstchain_create_dl3_index_files",
+        "lstchain_data_r0_to_dl1",  # since closing, DL1b was all that was left of DL1a
         "lstchain_dl1ab",
         "lstchain_merge_hdf5_files",
     ]
@@ -94,6 +95,7 @@ def test_a_product_is_made_again_even_if_all_that_was_made_of_it_is_there(
     assert result.returncode == 0, result.stdout
     assert sorted(call[0] for call in closed.calls()) == [
         "lstchain_check_dl1",
+        "lstchain_data_r0_to_dl1",
         "lstchain_data_r0_to_dl1",
         "lstchain_dl1ab",
     ]

@@ -3,11 +3,13 @@
 import datetime
 import os
 import re
+import signal
 import socket
 import subprocess
 import time
 from pathlib import Path
 
+import luigi.rpc
 import pytest
 
 from tests.conftest import free_port, start_luigid
@@ -122,6 +124,31 @@ def test_if_one_of_two_commands_is_killed_the_other_makes_what_it_had_begun(
     code, output = end(second)
     assert code == 0, output
     assert night.flag.is_file()
+    assert set(night.made().values()) == {1}
+    assert night.leftovers() == []
+
+
+@pytest.mark.luigid
+@pytest.mark.timeout(300)
+def test_a_command_that_luigid_took_for_dead_goes_on(make_night, luigid: int) -> None:
+    """A machine that slept, or could not be reached for a while; luigid's patience here is 5 s."""
+    night = make_night(runs=TWO)
+    night.control(hang=["onsite_create_calibration_file"])
+    one = night.start("CalibrateNight", port=luigid)
+    wait_until(lambda: is_at_work(night, "sleep 300"))
+    other = night.start("CloseRun", "--run-id", "3", port=luigid)
+    wait_until(lambda: list(night.base.glob("OSA/locks/CloseRun*")))
+    time.sleep(3)  # until it waits for what the first makes
+    other.send_signal(signal.SIGSTOP)
+    time.sleep(6)
+    luigi.rpc.RemoteScheduler(f"http://127.0.0.1:{luigid}").task_list("RUNNING", "")  # visualiser
+    other.send_signal(signal.SIGCONT)
+    night.control()
+    one.kill()
+    end(one)
+    code, output = end(other)
+    assert code == 0, output
+    assert "luigid took this command for dead" in output
     assert set(night.made().values()) == {1}
     assert night.leftovers() == []
 

@@ -13,13 +13,19 @@ from lstosa_luigi.cli import (
     cancel,
     decide,
     import_config,
+    install_service,
     jobs,
     luigid,
+    nightly,
+    notify,
+    pages,
     plan,
+    reopen,
     show,
     simulate_night,
     status,
     take_over,
+    verify,
 )
 from lstosa_luigi.errors import ExitCode, LstosaError
 
@@ -30,10 +36,16 @@ VERBS = {
     "luigid": luigid,
     "plan": plan,
     "status": status,
+    "pages": pages,
     "decide": decide,
     "show": show,
+    "verify": verify,
+    "reopen": reopen,
     "jobs": jobs,
     "cancel": cancel,
+    "nightly": nightly,
+    "notify": notify,
+    "install-service": install_service,
 }
 
 

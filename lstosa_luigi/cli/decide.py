@@ -7,13 +7,12 @@ __all__ = ["configure", "run"]
 import argparse
 import datetime
 import functools
-import getpass
 import json
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lstosa_luigi.cli.night import reject
+from lstosa_luigi.cli.night import reject, signature
 from lstosa_luigi.errors import ExitCode, InputError, UsageError
 from lstosa_luigi.execution.files import write_whole
 from lstosa_luigi.execution.lock import RootLock
@@ -157,12 +156,7 @@ def _decision(
 
 
 def _undone(options: argparse.Namespace) -> Undone:
-    now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    try:
-        who = options.who or getpass.getuser()
-    except (OSError, KeyError) as error:  # a container may know no name
-        raise UsageError("say who decides: --who NAME") from error
-    return Undone(who, now, options.why.strip())
+    return Undone(*signature(options.who), options.why.strip())
 
 
 def _unveto(decisions: Decisions, options: argparse.Namespace) -> Decisions:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["Places", "add_night", "places_of", "reject"]
+__all__ = ["Places", "add_night", "places_of", "reject", "signature"]
 
 import argparse
 import dataclasses
 import datetime
+import getpass
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,6 +29,21 @@ def add_night(parser: argparse.ArgumentParser) -> None:
     """Add the options that name a night."""
     parser.add_argument("--date", required=True, metavar="YYYY-MM-DD", help="the night")
     parser.add_argument("--prod-id", default="", help="only this production; default: all")
+
+
+def signature(who: str) -> tuple[str, str]:
+    """Return who does something, the login name if it is not said, and when (UTC, ISO 8601).
+
+    Raises
+    ------
+    UsageError
+        If the login has no name.
+    """
+    now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    try:
+        return who or getpass.getuser(), now
+    except (OSError, KeyError) as error:  # a container may know no name
+        raise UsageError("say who decides: --who NAME") from error
 
 
 def reject(rest: Sequence[str]) -> None:

@@ -33,6 +33,12 @@ class Owner(Protocol):
     def submit(self, batch: Batch, jobs: list[Job], followers: Mapping[str, Sequence[Job]]) -> None:
         """Give jobs to the backend and remember whose they are."""
 
+    def failure_of(self, member: SlurmTask) -> Outcome | None:
+        """Return how a task failed under this command, None if it did not."""
+
+    def failed(self, member: SlurmTask, outcome: Outcome) -> None:
+        """Remember and say that a member of a batch failed."""
+
     def poll(self) -> None:
         """Hand the outcomes of ended jobs to their batches."""
 
@@ -79,6 +85,10 @@ class Batch:
         members = self.task.members()
         self.total = len(members)
         for member in members:
+            known = self.worker.failure_of(member)
+            if known is not None and not member.complete():
+                self._fail(member, known)
+                continue
             try:
                 job = self._job_of(member)
             except (LstosaError, OSError) as error:
@@ -151,7 +161,7 @@ class Batch:
             self.worker.plan_again(member)
 
     def _fail(self, member: SlurmTask, outcome: Outcome) -> None:
-        self.worker.console.product(title_of(member), outcome)
+        self.worker.failed(member, outcome)
         # reported at the end only: luigid ties the members of a batch together until then
         self.failures.append((member, outcome))
 

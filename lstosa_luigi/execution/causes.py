@@ -169,5 +169,5 @@ def last_lines(path: Path, count: int | None = None, since: int = 0) -> str:
     if count is None:
         return text
     # a progress bar redraws its line; only what it showed last counts
-    lines = [line.rsplit("\r", 1)[-1].rstrip() for line in text.split("\n")]
+    lines = [line.rstrip().rsplit("\r", 1)[-1] for line in text.split("\n")]
     return "\n".join([line for line in lines if line.strip()][-count:])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 __all__ = [
+    "Leftover",
     "copy",
+    "find_leftovers",
     "link",
     "owners",
     "place",
     "remove_tree",
+    "replace_by_link",
     "scratch_name",
     "sweep",
     "write_whole",
@@ -17,8 +20,9 @@ import contextlib
 import errno
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -94,6 +98,38 @@ def link(at: Path, target: Path) -> None:
         raise
 
 
+def replace_by_link(file: Path, target: Path, scratch: Path) -> None:
+    """Put a relative symbolic link in the place of a file: at any moment one of the two is there.
+
+    Parameters
+    ----------
+    file : Path
+        What is replaced; its data are gone then.
+    target : Path
+        What the link leads to; it must be there.
+    scratch : Path
+        Directory on the same file system where the link is made; whatever a killed process leaves
+        there, :func:`sweep` finds.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no target: the file stays.
+    """
+    target.stat()
+    scratch.mkdir(parents=True, exist_ok=True)
+    aside = scratch / scratch_name(file.name)
+    try:
+        # of the real directories: a link in a path would lead elsewhere than its text says
+        to, start = target.parent.resolve() / target.name, file.parent.resolve()
+        aside.symlink_to(os.path.relpath(to, start))
+        aside.replace(file)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise
+
+
 def scratch_name(job: str) -> str:
     """Name a scratch folder so that :func:`sweep` can tell whether its owner still lives."""
     return f"{job}@{os.uname().nodename}@{os.getpid()}@{_start_time(os.getpid())}"
@@ -139,10 +175,8 @@ def sweep(scratch: Path) -> list[str]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     for entry in entries:
-        _, _, owner = entry.name.partition("@")
-        owner_host, _, process = owner.partition("@")
-        pid, _, started = process.partition("@")
-        if owner_host != host or not pid.isdigit() or _start_time(int(pid)) == started:
+        leftover = find_leftovers([entry.name])
+        if not leftover or leftover[0].host != host:
             continue
         if entry.is_dir(follow_symlinks=False):
             _kill_inside(entry.path)
@@ -154,6 +188,30 @@ def sweep(scratch: Path) -> list[str]:
     with contextlib.suppress(OSError):
         scratch.rmdir()  # only succeeds when nothing is left in it
     return removed
+
+
+class Leftover(NamedTuple):
+    """What a process did not finish: its name, and the host that it was on.
+
+    Of another host nobody can tell whether the process still lives.
+    """
+
+    name: str
+    host: str
+
+
+def find_leftovers(names: Iterable[str]) -> list[Leftover]:
+    """Return those names that :func:`scratch_name` gave to a process that lives no more here."""
+    found = []
+    host = os.uname().nodename
+    for name in names:
+        _, _, owner = name.partition("@")
+        owner_host, _, process = owner.partition("@")
+        pid, _, started = process.partition("@")
+        if not pid.isdigit() or (owner_host == host and _start_time(int(pid)) == started):
+            continue
+        found.append(Leftover(name, owner_host))
+    return found
 
 
 def _kill_inside(folder: str) -> None:

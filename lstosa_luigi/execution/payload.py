@@ -154,11 +154,24 @@ def run(job: Job, place: Place = HERE) -> Record | None:
         cpus=place.cpus,
         is_permanent=is_permanent,
         decided=job.decided,
+        files=_measure(job) if state == "done" else {},
     )
+    if not record.is_over and job.is_made():
+        return record  # another copy of the job made it: its record is the one of the product
     # a full disk must not hide the cause of the failure
     with contextlib.suppress(OSError, Cancelled), _signals_as_exceptions():
         write_record(Path(job.record), record)
     return record
+
+
+def _measure(job: Job) -> dict[str, tuple[int, int]]:
+    """Return size and time of each file of the product, to tell later whether it is the same."""
+    files = {}
+    for output in job.outputs:
+        with contextlib.suppress(OSError):
+            status = os.stat(output.path)  # noqa: PTH116 - a job starts and ends in milliseconds
+            files[output.path] = (status.st_size, status.st_mtime_ns)
+    return files
 
 
 def _utc_now() -> str:
@@ -221,6 +234,13 @@ def _room_for(path: Path) -> Path:
 
 
 def _check_inputs(job: Job) -> None:
+    for name in job.real:
+        if os.path.islink(name):  # noqa: PTH114 - as in is_made()
+            raise Failed(
+                f"input {name} is a link to another product since the run was closed; remove the "
+                "link, and what it stands for is made again",
+                is_permanent=True,
+            )
     for name in (*job.inputs, *job.staged.values(), *job.copied.values()):
         path = Path(name)
         if not path.exists():

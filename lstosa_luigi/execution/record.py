@@ -5,12 +5,14 @@ from __future__ import annotations
 __all__ = ["Record", "read_record", "write_record"]
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from lstosa_luigi.execution.files import write_whole
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2 since a record says how large its files are; records of version 1 are read as well."""
 
 
 class Record(NamedTuple):
@@ -55,6 +57,9 @@ class Record(NamedTuple):
         end, as far as they are known, and nothing is known of what it cost.
     decided : tuple of str
         What the operators had decided when it was planned.
+    files : dict of str to (int, int)
+        The files that are there, once it is done: size in bytes and time of the last change in
+        nanoseconds since 1970, as they were when they had been checked and put into place.
     """
 
     name: str
@@ -80,6 +85,7 @@ class Record(NamedTuple):
     is_permanent: bool = False
     source: str = ""
     decided: tuple[str, ...] = ()
+    files: Mapping[str, tuple[int, int]] = {}
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -100,6 +106,8 @@ def read_record(path: Path) -> Record | None:
         for key in ("argv", "inputs", "outputs"):
             data[key] = tuple(data[key])
         data["decided"] = tuple(data.get("decided", ()))
+        files = data.get("files", {})
+        data["files"] = {path: (int(size), int(time)) for path, (size, time) in files.items()}
         return Record(**data)
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None

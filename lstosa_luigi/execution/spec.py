@@ -33,6 +33,8 @@ class Output(NamedTuple):
         False for what the command only makes if it has enough data.
     is_copy : bool
         Whether it is only copied: it is then no better than what it is a copy of, and not checked.
+    real : bool
+        True for what a link may stand for once it is done with: the link is not the product.
     """
 
     path: str
@@ -41,6 +43,12 @@ class Output(NamedTuple):
     min_rows: int = 0
     required: bool = True
     is_copy: bool = False
+    real: bool = False
+
+    def is_made(self) -> bool:
+        """Whether the file is there."""
+        is_there = os.path.exists(self.path)  # noqa: PTH110 - called for thousands of jobs
+        return is_there and not (self.real and os.path.islink(self.path))  # noqa: PTH114
 
 
 class Job(NamedTuple):
@@ -68,6 +76,8 @@ class Job(NamedTuple):
         Files that must be there, whole, before the command is started.
     staged : dict of str to str
         Links to make in the scratch directory: name below it to file.
+    real : tuple of str
+        Inputs for which no link may stand: it would lead to another product.
     copied : dict of str to str
         Copies to make there, for commands that change a file in place.
     links : dict of str to str
@@ -107,6 +117,7 @@ class Job(NamedTuple):
     group: str = ""
     inputs: tuple[str, ...] = ()
     staged: Mapping[str, str] = {}
+    real: tuple[str, ...] = ()
     copied: Mapping[str, str] = {}
     links: Mapping[str, str] = {}
     environment: Mapping[str, str] = {}
@@ -124,10 +135,9 @@ class Job(NamedTuple):
 
     def is_made(self) -> bool:
         """Whether all outputs that must be there are, or were refused."""
-        exists = os.path.exists  # called for thousands of jobs
-        if all(exists(output.path) for output in self.outputs if output.required):
+        if all(output.is_made() for output in self.outputs if output.required):
             return True
-        return bool(self.refusal) and exists(self.refusal)
+        return bool(self.refusal) and os.path.exists(self.refusal)  # noqa: PTH110
 
     def to_json(self) -> dict[str, Any]:
         """Return the job as JSON can hold it."""
@@ -141,6 +151,6 @@ class Job(NamedTuple):
         fields["outputs"] = tuple(
             Output(**{**output, "tables": tuple(output["tables"])}) for output in data["outputs"]
         )
-        for key in {"argv", "inputs", "warm_up", "decided"} & data.keys():
+        for key in {"argv", "inputs", "real", "warm_up", "decided"} & data.keys():
             fields[key] = tuple(data[key])
         return cls(**fields)

@@ -14,7 +14,7 @@ import logging
 import socket
 import time
 import urllib.parse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol, cast, runtime_checkable
 
 import luigi
@@ -26,7 +26,7 @@ from luigi.task_status import BATCH_RUNNING, DISABLED, DONE, FAILED, PENDING, RU
 
 from lstosa_luigi import config
 from lstosa_luigi.errors import LstosaError
-from lstosa_luigi.execution.backend import Backend
+from lstosa_luigi.execution.backend import Backend, Outcome
 from lstosa_luigi.execution.backends import make_backend
 from lstosa_luigi.execution.batch import Batch, title_of
 from lstosa_luigi.execution.causes import os_error
@@ -67,16 +67,24 @@ class Root(Protocol):
 class JobWorker(luigi.worker.Worker):
     """A worker for one root task: jobs go to a backend, everything else runs in this process."""
 
-    def __init__(self, backend: Backend, console: Console, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        console: Console,
+        at_end: Callable[[Any], None] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.backend = backend
         self.console = console
+        self._at_end = at_end
         self._batches: dict[str, Batch] = {}
         self._locks: list[RootLock] = []
         self._roots: list[Any] = []
         self._at_work = False
         self._expected: set[str] = set()
         self._told: dict[str, tuple[str, frozenset[str] | None]] = {}
+        self._failures: dict[str, Outcome] = {}
         self._news = True
         self._no_work: Any = None
         self._asked_for_work = 0.0
@@ -135,10 +143,27 @@ class JobWorker(luigi.worker.Worker):
             self.console.close()
             for lock in self._locks:
                 lock.release()
-            self._undo_signals()
+            try:
+                self._publish()
+            finally:
+                self._undo_signals()
         if interrupt is not None and CmdlineParser.get_instance() is not None:
             raise SystemExit(exit_code_of(interrupt)) from None
         return False
+
+    def _publish(self) -> None:
+        """Let the root tasks that were worked on be shown as they stand now that nobody does."""
+        if self._at_end is None or not self._locks:
+            return
+        for root in self._roots:
+            try:
+                self._at_end(root)
+            except KeyboardInterrupt:
+                self.console.say("WARNING  Interrupted while pages were written: see lstosa pages.")
+                return
+            except Exception as error:  # whatever it is, it has nothing to do with the work
+                name = "" if isinstance(error, LstosaError) else f"{type(error).__name__}: "
+                self.console.say(f"WARNING  {name}{error}")
 
     def _log_complete_error(self, task: luigi.Task, tb: str) -> None:
         self._say_unscheduled(task, tb)
@@ -241,6 +266,20 @@ class JobWorker(luigi.worker.Worker):
         self.backend.submit(jobs, followers)
         self.console.expect(len(self._expected))
 
+    def failure_of(self, member: SlurmTask) -> Outcome | None:
+        """Return how a task ended here if it failed: this command does not try it once more.
+
+        luigid may offer it again all the same: after its own ``retry_delay``, or when another
+        command planned it to try it for itself.
+        """
+        return self._failures.get(member.task_id)
+
+    def failed(self, member: SlurmTask, outcome: Outcome) -> None:
+        """Remember and say that a member of a batch failed."""
+        if member.task_id not in self._failures:
+            self.console.product(title_of(member), outcome)
+        self._failures[member.task_id] = outcome
+
     def poll(self) -> None:
         """Hand the outcomes of ended jobs to their batches, and say what is new."""
         for outcome in self.backend.poll():
@@ -305,8 +344,9 @@ class JobWorker(luigi.worker.Worker):
         """Whether others make something of ours; what they failed is taken over."""
         if self._is_ours_at_work():
             return True
-        if self._is_forgotten():
-            self.console.say("luigid has forgotten the night: it is told again.")
+        lost = self._lost_by_luigid()
+        if lost:
+            self.console.say(f"{lost}: it is told again.")
             self._told = {key: told for key, told in self._told.items() if told[0] == FAILED}
             for root in self._roots:
                 super().add(root)
@@ -329,11 +369,24 @@ class JobWorker(luigi.worker.Worker):
             return True
         return bool(self._mine(RUNNING) or self._mine(BATCH_RUNNING))
 
-    def _is_forgotten(self) -> bool:
-        """Whether luigid lost its state: it knows of none of the root tasks any more."""
+    def _lost_by_luigid(self) -> str:
+        """Say whether luigid would give this worker nothing to do any more, and why.
+
+        It lost its state, and knows of none of the root tasks; or it heard nothing for
+        ``worker_disconnect_delay`` (the machine slept, or could not be reached) and took this
+        worker from all its tasks, which it does not undo when the worker is heard of again.
+        """
         roots = {root.task_id for root in self._roots if not is_there(root)}
         states = (PENDING, FAILED, DONE, DISABLED, UNKNOWN)
-        return bool(roots) and not any(roots & self._mine(status).keys() for status in states)
+        if roots and not any(roots & self._mine(status).keys() for status in states):
+            return "luigid has forgotten the night"
+        pending = self._scheduler.task_list(PENDING, "", limit=False)
+        planned = {key for key, (status, _) in self._told.items() if status == PENDING}
+        for task_id in planned & pending.keys():
+            task = self._scheduled_tasks.get(task_id)
+            if isinstance(task, SlurmTask) and self._id not in pending[task_id]["workers"]:
+                return "luigid took this command for dead and the night from it"
+        return ""
 
     def _lacking(self, status: str) -> dict[str, luigi.Task]:
         """Return tasks of this worker that luigid has in a state, but whose products lack."""
@@ -414,6 +467,9 @@ def _is_merged(task: luigi.Task) -> bool:
 class WorkerFactory(luigi.interface._WorkerSchedulerFactory):
     """Makes Luigi's command line and ``luigi.build`` use :class:`JobWorker`."""
 
+    at_end: Callable[[Any], None] | None = None
+    """Called with each root task when the work on it has ended, however it did."""
+
     def create_remote_scheduler(self, url: str) -> Any:
         """Return the client of a luigid, having seen that one answers.
 
@@ -444,6 +500,7 @@ class WorkerFactory(luigi.interface._WorkerSchedulerFactory):
         return JobWorker(
             backend,
             Console(),
+            at_end=type(self).at_end,
             scheduler=scheduler,
             # only what is locked may take over what another process of the same name had in hand
             worker_id=root.task_id if isinstance(root, Root) else None,
@@ -467,12 +524,19 @@ def _one_line_for_people(record: logging.LogRecord) -> bool:
     return True
 
 
-def install() -> None:
+def install(at_end: Callable[[Any], None] | None = None) -> None:
     """Make plain ``luigi --module lstosa_luigi`` and ``luigi.build`` use this worker.
 
     ``luigi`` imports the module before it looks its factory up, and reads its
     exit codes from the configuration after that.
+
+    Parameters
+    ----------
+    at_end : callable, optional
+        Called with each root task when the work on it has ended, however it did. What it raises is
+        said in a line and changes nothing.
     """
     config.set_luigi_defaults()
     logger.addFilter(_one_line_for_people)
+    WorkerFactory.at_end = None if at_end is None else staticmethod(at_end)
     luigi.interface._WorkerSchedulerFactory = WorkerFactory  # type: ignore[misc]

@@ -66,6 +66,10 @@ class Undone:
     when: str
     why: str
 
+    def __post_init__(self) -> None:
+        """Make one line of the reason: it is shown, kept and compared as one."""
+        object.__setattr__(self, "why", " ".join(self.why.split()))
+
 
 @dataclasses.dataclass(frozen=True)
 class Decision:
@@ -99,6 +103,10 @@ class Decision:
     value: str = ""
     undone: Undone | None = None
     night: str = ""
+
+    def __post_init__(self) -> None:
+        """Make one line of the reason: it is shown, kept and compared as one."""
+        object.__setattr__(self, "why", " ".join(self.why.split()))
 
     @property
     def meaning(self) -> tuple[str, int | None, int | None, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["has_rows", "merge"]
+__all__ = ["has_rows", "merge", "starts_of"]
 
 import dataclasses
 from collections.abc import Iterable
@@ -48,6 +48,24 @@ def merge(table: str, parts: Iterable[str], name: str) -> str:
     rows.update(row for part in found for row in part.rows)
     head = old.head or next((part.head for part in found), ())
     return "".join(f"{line}\n" for line in (*head, *sorted(rows, key=_order)))
+
+
+def starts_of(table: str, night: str) -> dict[int, str]:
+    """Return when the runs of a night began (UTC, ISO 8601), where that is known.
+
+    Raises
+    ------
+    InputError
+        If the table is damaged or has other columns.
+    """
+    places = [COLUMNS.index(column) for column in ("date", "run_id", "run_start")]
+    cells = [[row.split()[place] for place in places] for row in _parse(table, "").rows]
+    return {
+        int(run): start.partition(".")[0]
+        for date, run, start in cells
+        # lstchain writes the time -1 for a start that it does not know
+        if date == night and start[:1].isdigit() and not start.startswith("19")
+    }
 
 
 def has_rows(table: str, part: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Night", "decisions_of", "read_night", "sketched"]
+__all__ = ["Night", "are_there_decisions", "decisions_of", "read_night", "sketched"]
 
 import contextlib
 import contextvars
@@ -108,9 +108,11 @@ class Night:
             observed = _observed(other)
             listed = {run.number for run in observed.runs} if observed is not None else set()
             for run in self.summary.of_type(DATA):
+                if run.number not in listed:  # as nearly all: it is asked for again by each run
+                    continue
                 here, there = (at.r0_file(run.number, 0) for at in (self.layout, other))
                 is_begun = self.layout.dl1a(run.number, 0).exists()
-                if run.number in listed and not here.exists() and not is_begun and there.exists():
+                if not here.exists() and not is_begun and there.exists():
                     found[run.number] = other.date
         return found
 
@@ -318,6 +320,16 @@ def decisions_of(layout: Layout) -> Decisions:
     """
     state = state_of(layout.decisions())
     return NONE if state is None else _read_decisions(layout.decisions(), state)
+
+
+def are_there_decisions(layout: Layout, max_days_back: int) -> bool:
+    """Whether the operators decided anything about the night, or one that it may borrow from.
+
+    The night that is borrowed from may borrow in its turn.
+    """
+    days = range(2 * max_days_back + 1)
+    nights = (layout.of(layout.date - datetime.timedelta(days=back)) for back in days)
+    return any(state_of(night.decisions()) is not None for night in nights)
 
 
 @functools.lru_cache(maxsize=32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "Cleaning",
+    "are_images_needed",
     "available_models",
     "cat_b_filters",
     "cat_b_of",
@@ -363,6 +364,20 @@ def known_cleaning(layout: Layout, settings: Settings, run: int) -> Cleaning:
     if found.value is None:
         raise InputError(f"Run {run:05d} cannot be cleaned: {found.reason}.")
     return found.value
+
+
+def are_images_needed(layout: Layout, settings: Settings, run: int, subrun: int) -> bool:
+    """Whether the images of DL1a are still to be read: to find the tailcuts, or to make DL1b.
+
+    Cat-B is made of the interleaved events, which stay.
+
+    Raises
+    ------
+    InputError
+        If a file that says how the run is cleaned is damaged.
+    """
+    found = cleaning_of(layout, settings, run).value
+    return found is None or not layout.dl1b(run, subrun, found.dl1_prod).exists()
 
 
 def forced_model_of(night: Night, run: int) -> Choice[str] | None:

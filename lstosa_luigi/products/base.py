@@ -156,6 +156,11 @@ class NightProduct(NightTask, SlurmTask):
         return f"{self.task_family} {self.unit}"
 
     @property
+    def record(self) -> Path:
+        """The record of how it was made."""
+        return self.layout.record(self.record_name)
+
+    @property
     def job_unit(self) -> str:
         """What the jobs of one array have in common."""
         return self.unit
@@ -188,6 +193,7 @@ class NightProduct(NightTask, SlurmTask):
         outputs: Iterable[Output],
         inputs: Iterable[Path | str] = (),
         staged: Mapping[str, Path | str] | None = None,
+        real: Iterable[Path] = (),
         copied: Mapping[str, Path | str] | None = None,
         links: Mapping[Path, Path] | None = None,
         resource_class: str = "data",
@@ -208,13 +214,14 @@ class NightProduct(NightTask, SlurmTask):
             outputs=tuple(outputs),
             inputs=tuple(str(path) for path in inputs if str(path)),
             staged={key: str(path) for key, path in (staged or {}).items()},
+            real=tuple(str(path) for path in real),
             copied={key: str(path) for key, path in (copied or {}).items()},
             links={str(at): str(to) for at, to in (links or {}).items()},
             environment=tools.variables(cache),
             warm_up=tools.warm_up(),
             is_warm=str(cache / f"warm-v{tools.version}") if tools.warm_up() else "",
             log=str(self.layout.log(name)),
-            record=str(self.layout.record(name)),
+            record=str(self.record),
             scratch=str(self.layout.scratch()),
             arrays=str(self.layout.arrays()),
             product=str(self.task_family),

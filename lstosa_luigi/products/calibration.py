@@ -194,7 +194,7 @@ class ChargeCalibration(RunTask, NightProduct):
 
     def filters(self) -> Choice[str]:
         """Return the filter wheels to analyse the run for."""
-        last = read_record(self.layout.record(self.record_name))
+        last = read_record(self.record)
         has_failed = last is not None and last.state == "failed" and last.exit_code is not None
         given = [w for w in last.argv if w.startswith(FILTERS)] if last and has_failed else []
         failed_with = given[-1].removeprefix(FILTERS) if given else ""

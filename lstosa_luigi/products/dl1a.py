@@ -18,11 +18,12 @@ from typing import Any
 import luigi
 
 from lstosa_luigi import commands
-from lstosa_luigi.errors import InputError
+from lstosa_luigi.errors import InputError, LstosaError
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
 from lstosa_luigi.observation.filters import charge_calibration_of
 from lstosa_luigi.observation.input_state import InputState, input_root, input_state_of
 from lstosa_luigi.observation.raw_files import find_streams
+from lstosa_luigi.observation.reconstruction import are_images_needed
 from lstosa_luigi.observation.runs import DATA, DRS4, PEDCALIB, DatedRun
 from lstosa_luigi.products.base import NightProduct, NightTask, SubrunTask
 from lstosa_luigi.products.calibration import (
@@ -149,7 +150,28 @@ def copies_of(task: NightTask) -> Iterator[luigi.Task]:
 
 
 class DL1A(SubrunTask, NightProduct):
-    """Images and their parameters, muon rings and interleaved events of a subrun."""
+    """Images and their parameters, muon rings and interleaved events of a subrun.
+
+    When its run is closed, a link to DL1b takes the place of the DL1a file, as lstosa does. The
+    product counts as there as long as nothing needs its images.
+    """
+
+    def complete(self) -> bool:
+        """Whether all files are there, a link for DL1a only if its images are done with."""
+        if not super().complete():
+            return False
+        return len(self.members()) > 1 or not self.is_replaced() or not self.are_images_needed()
+
+    def is_replaced(self) -> bool:
+        """Whether a link stands for DL1a."""
+        return self.layout.dl1a(self.run_id, self.number).is_symlink()
+
+    def are_images_needed(self) -> bool:
+        """Whether something is still to be made of the images."""
+        try:
+            return are_images_needed(self.layout, self.settings, self.run_id, self.number)
+        except LstosaError:  # said where the cleaning is asked for
+            return False
 
     follows = GainSelection
 
@@ -221,7 +243,7 @@ class DL1A(SubrunTask, NightProduct):
             [
                 Output(str(muons), muons.name),
                 Output(str(interleaved), f"interleaved/{interleaved.name}"),
-                Output(str(dl1a), dl1a.name, tables=(PARAMETERS, IMAGES)),
+                Output(str(dl1a), dl1a.name, tables=(PARAMETERS, IMAGES), real=True),
             ],
             inputs=[
                 *streams,

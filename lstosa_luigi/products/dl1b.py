@@ -99,6 +99,7 @@ class DL1B(CleanedSubrun):
             ),
             [Output(str(dl1b), dl1b.name, tables=(PARAMETERS, *images))],
             inputs=[dl1a, config, catb],
+            real=[dl1a],
             links={layout.dl1b_link(self.run_id, self.number, str(self.dl1_prod)): dl1b},
         )
 

@@ -99,6 +99,7 @@ class Tailcuts(_OfAllSubruns):
             ),
             [Output(str(log), f"out/{log.name}"), Output(str(config), f"out/{config.name}")],
             staged={f"in/{file.name}": file for file in files},
+            real=files,
             resource_class="tailcuts",
             refusal=layout.refusal(self.record_name) if is_refusable else None,
         )

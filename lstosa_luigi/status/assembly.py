@@ -78,6 +78,7 @@ def assemble(facts: Facts) -> NightStatus:
         is_known=facts.root.night is not None,
         is_closed=facts.is_closed,
         is_accepted=facts.is_accepted,
+        closes_from="" if facts.closes_from is None else facts.closes_from.isoformat(),
         drs4_run=None if facts.drs4_run is None else facts.drs4_run.number,
         pedcalib_run=None if facts.pedcalib_run is None else facts.pedcalib_run.number,
         runs=runs,

@@ -30,6 +30,7 @@ def as_data(status: NightStatus) -> dict[str, Any]:
         "is_known": status.is_known,
         "is_closed": status.is_closed,
         "is_accepted": status.is_accepted,
+        "closes_from": status.closes_from,
         "drs4_run": status.drs4_run,
         "pedcalib_run": status.pedcalib_run,
         "runs": [_run(run) for run in status.runs],

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from lstosa_luigi import config
+from lstosa_luigi.closing import ObservationOver
 from lstosa_luigi.errors import LstosaError
 from lstosa_luigi.execution.files import owners
 from lstosa_luigi.execution.lock import holder_of
@@ -45,7 +46,7 @@ from lstosa_luigi.planning import (
     runs_of,
 )
 from lstosa_luigi.products.base import NightProduct, SubrunTask
-from lstosa_luigi.products.dl1a import is_calibrated
+from lstosa_luigi.products.dl1a import DL1A, is_calibrated
 from lstosa_luigi.status.model import State, Work
 from lstosa_luigi.status.series import Graph, Series, find_graph
 
@@ -55,10 +56,15 @@ SCRATCH = re.compile(r"(?P<job>.+?)\.\d+(?P<element>\.\d+_\d+)?")
 
 @dataclasses.dataclass(frozen=True)
 class File:
-    """A file that is there; size in bytes and time in seconds since the epoch, if asked for."""
+    """A file that is there; size in bytes and time in seconds since the epoch, if asked for.
+
+    *is_link* if a link stands there: its size is then that of what it leads to, but for DL1a, for
+    that is another product.
+    """
 
     size: int = 0
     written: float = 0.0
+    is_link: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +88,8 @@ class Facts:
         When (UTC).
     is_closed, is_accepted : bool
         Whether the night is closed, or is to be closed with what there is.
+    closes_from : datetime or None
+        When it may be closed, if it is too early for that (UTC).
     conclusion : str
         The same in words.
     graph : Graph
@@ -114,6 +122,7 @@ class Facts:
     asked: datetime.datetime
     is_closed: bool
     is_accepted: bool
+    closes_from: datetime.datetime | None
     conclusion: str
     graph: Graph
     files: dict[str, File]
@@ -206,12 +215,13 @@ def gather(root: NightlyClose, queue: Queue, volumes: bool = False) -> Facts:
     calibrating = night if may_be_calibrated else None
     calibration = [] if calibrating is None else list(_calibration(calibrating))
     related = decisions_of(root.layout) if night is None else night.related
-    is_settled = is_closed or is_accepted
+    is_settled, over = is_closed or is_accepted, root.sibling(ObservationOver)
     return Facts(
         root=root,
         asked=datetime.datetime.now(datetime.timezone.utc),
         is_closed=is_closed,
         is_accepted=is_accepted,
+        closes_from=None if is_closed or over.complete() else over.time,
         conclusion=root.conclusion(),
         graph=graph,
         files=files,
@@ -273,7 +283,9 @@ def _files(series: Iterable[Series], volumes: bool) -> dict[str, File]:
                     status = entry.stat()
                 except OSError:
                     continue
-                file = File(status.st_size, status.st_mtime)
+                is_link = entry.is_symlink()
+                size = 0 if is_link and one.product == DL1A.__name__ else status.st_size
+                file = File(size, status.st_mtime, is_link)
             found[f"{directory}/{name}"] = file
     return found
 
@@ -296,7 +308,12 @@ def is_made(one: Series, subrun: int | None, files: dict[str, File]) -> bool:
     """Whether a product is there."""
     if one.is_there is not None:
         return one.is_there
-    return all(path in files for _, path in one.files_of(subrun))
+    found = [files.get(path) for _, path in one.files_of(subrun)]
+    if None in found:
+        return False
+    if one.product != DL1A.__name__ or not any(file is not None and file.is_link for file in found):
+        return True
+    return one.behind is not None and (not one.behind or one.of(one.behind, subrun) in files)
 
 
 def _records(series: Iterable[Series], files: dict[str, File]) -> dict[str, Record | None]:

@@ -268,6 +268,8 @@ class NightStatus:
     is_known, is_closed, is_accepted : bool
         Whether there is a run summary; whether the night is closed; whether it is to be closed with
         what there is.
+    closes_from : str
+        When it may be closed, if it is too early for that (UTC, ISO 8601); else empty.
     drs4_run, pedcalib_run : int or None
         Runs that it is calibrated with.
     runs : tuple of RunStatus
@@ -299,6 +301,7 @@ class NightStatus:
     is_known: bool
     is_closed: bool
     is_accepted: bool
+    closes_from: str
     drs4_run: int | None
     pedcalib_run: int | None
     runs: tuple[RunStatus, ...]

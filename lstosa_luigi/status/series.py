@@ -13,11 +13,14 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from lstosa_luigi.errors import LstosaError
 from lstosa_luigi.execution.task import SlurmTask, is_there
 from lstosa_luigi.graph import Step, walk
 from lstosa_luigi.night import NightlyClose
 from lstosa_luigi.observation.night import Night, sketched
+from lstosa_luigi.observation.reconstruction import cleaning_of
 from lstosa_luigi.products.base import External, NightProduct, SubrunTask
+from lstosa_luigi.products.dl1a import DL1A
 from lstosa_luigi.status.model import Missing
 
 
@@ -50,6 +53,9 @@ class Series:
         For what is not simply there when its files are: whether it is.
     is_passing : bool
         Whether it may be removed once all that is made of it is there.
+    behind : str or None
+        Of DL1a: the DL1b without which a link for its file does not count, of the first subrun;
+        None if no link counts, as its images are still to be read; empty if any does.
     refusal : str
         Why a tool refused to make it, if that is done without.
     """
@@ -70,6 +76,7 @@ class Series:
     is_passing: bool
     refusal: str
     own: Mapping[int, tuple[tuple[str, str], ...]]
+    behind: str | None = ""
 
     @property
     def members(self) -> tuple[int | None, ...]:
@@ -192,10 +199,29 @@ def _series(
         needs=needs,
         lacks=lacks,
         problem=step.problem,
-        is_there=None if type(task).complete is SlurmTask.complete else is_there(task),
+        is_there=None if has_simple_rule(task) else is_there(task),
         is_passing=task.is_passing,
         refusal=task.refused(),
         own=own,
+        behind=_behind(task),
+    )
+
+
+def has_simple_rule(task: NightProduct) -> bool:
+    """Whether a product is there when its files are; of DL1a, see :attr:`Series.behind`."""
+    return type(task).complete in (SlurmTask.complete, DL1A.complete)
+
+
+def _behind(task: NightProduct) -> str | None:
+    """Return what :meth:`DL1A.complete` looks for."""
+    if not isinstance(task, DL1A):
+        return ""
+    try:
+        found = cleaning_of(task.layout, task.settings, task.run_id).value
+    except LstosaError:  # said where the cleaning is asked for
+        return ""
+    return (
+        None if found is None else str(task.layout.dl1b(task.run_id, task.number, found.dl1_prod))
     )
 
 

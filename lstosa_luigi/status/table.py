@@ -7,7 +7,7 @@ those that were discarded, and of files by their whole name.
 
 from __future__ import annotations
 
-__all__ = ["HEAD", "rows", "text"]
+__all__ = ["HEAD", "RIGHT", "attempts_of", "rows", "state_of_word", "text", "value_in_words"]
 
 import enum
 import re
@@ -17,7 +17,9 @@ from typing import Any
 
 from lstosa_luigi.execution.console import human_size
 from lstosa_luigi.observation.runs import DATA, DISCARDED, PEDCALIB
+from lstosa_luigi.status.groups import failed_alike, undone_alike
 from lstosa_luigi.status.model import NightStatus, Product, Progress, RunStatus, State, worst
+from lstosa_luigi.status.verdict import headline
 
 HEAD = (
     *("Tel", "Seq", "Parent", "Type", "Run", "Subruns", "Source", "Action", "Tries", "JobID"),
@@ -187,7 +189,8 @@ def text(
 def _parts(status: NightStatus) -> Iterator[list[str]]:
     yield [
         f"{status.telescope}, night of {status.date}, {status.prod_id}, at {status.asked}",
-        _coloured(status.conclusion, STANDINGS[status.standing.name]),
+        _coloured(headline(status), STANDINGS[status.standing.name]),
+        status.conclusion,
     ]
     if status.is_known:
         yield _table(rows(status))
@@ -229,17 +232,9 @@ def _run_parts(status: NightStatus, number: int) -> Iterator[list[str]]:
 
 def _grouped(products: Sequence[Product]) -> Iterator[str]:
     """Name what is not there; what stands alike in one line."""
-    alike: dict[tuple[str, State, str], list[Product]] = {}
-    for product in products:
-        waits = product.waits_for.rpartition(" ")[0] if product.subrun is not None else ""
-        reason = product.cause or waits or product.waits_for
-        alike.setdefault((product.product, product.state, reason), []).append(product)
-    for (kind, state, reason), found in alike.items():
-        what = found[0].title if len(found) == 1 else f"{len(found)} {kind}"
-        why = ""
-        if reason:
-            why = f": waits for {reason}" if state is State.WAITING else f": {reason}"
-        yield f"{_coloured(f'{state.value:<8}', COLOURS[state])} {what}{why}"
+    for group in undone_alike(products):
+        why = f": {group.reason}" if group.reason else ""
+        yield f"{_coloured(f'{group.state.value:<8}', COLOURS[group.state])} {group.title}{why}"
 
 
 def _progress(status: NightStatus) -> list[str]:
@@ -263,15 +258,12 @@ def _bar(part: Progress) -> str:
 
 def _failures(failed: Sequence[Product]) -> list[str]:
     """Name what failed, each with cause, attempts and log; of many with one cause the first."""
-    alike: dict[tuple[str, str], list[Product]] = {}
-    for product in failed:
-        alike.setdefault((product.product, product.cause), []).append(product)
     lines = []
-    for (_, cause), found in alike.items():
+    for group in failed_alike(failed):
+        found, cause = group.members, group.reason
         shown = found if len(found) <= MANY else found[:1]
         for product in shown:
-            tries = "1 attempt" if product.attempts == 1 else f"{product.attempts} attempts"
-            known = f"{cause} ({tries})" if product.attempts else cause
+            known = f"{cause} ({attempts_of(product)})" if product.attempts else cause
             line = f"{_coloured('FAILED', COLOURS[State.FAILED])}  {product.title}: {known}"
             lines.append(f"{line}  {product.log}".rstrip())
         if len(found) > len(shown):
@@ -281,6 +273,11 @@ def _failures(failed: Sequence[Product]) -> list[str]:
     return lines
 
 
+def attempts_of(product: Product) -> str:
+    """Return how often a product was tried, in words."""
+    return "1 attempt" if product.attempts == 1 else f"{product.attempts} attempts"
+
+
 def _decisions(status: NightStatus) -> list[str]:
     return [f"decision {d.number}  {d.text}: {d.why} ({d.who}, {d.when})" for d in status.decisions]
 
@@ -288,13 +285,14 @@ def _decisions(status: NightStatus) -> list[str]:
 def _choices(status: NightStatus, run: int | None) -> list[str]:
     """Name what was chosen for the night, or for one run."""
     return [
-        f"{named.name}: {_word(named.choice.value)} ({named.choice.reason})"
+        f"{named.name}: {value_in_words(named.choice.value)} ({named.choice.reason})"
         for named in status.choices
         if named.run == run
     ]
 
 
-def _word(value: Any) -> str:
+def value_in_words(value: Any) -> str:
+    """Return what was chosen, in words."""
     if value is None:
         return "none"
     if isinstance(value, enum.Enum):
@@ -323,8 +321,13 @@ def _cell(word: str, width: int, column: str) -> str:
     padded = _padded(word, width, column)
     if column != "State":
         return padded
-    state = next((s for s in State if WORDS.get(s, s.value.upper()) == word), State.DONE)
+    state = state_of_word(word)
     return _coloured(padded, COLOURS.get(state, "0"))
+
+
+def state_of_word(word: str) -> State:
+    """Return the state that a word of the column State stands for."""
+    return next((s for s in State if WORDS.get(s, s.value.upper()) == word), State.DONE)
 
 
 def _coloured(words: str, colour: str) -> str:

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["UNDER_WAY", "find_needed", "next_steps", "standing_of"]
+__all__ = [
+    "UNDER_WAY",
+    "accept_command",
+    "discard_command",
+    "find_needed",
+    "headline",
+    "next_steps",
+    "standing_of",
+]
 
+import datetime
 from collections.abc import Iterator
 
 from lstosa_luigi.status.facts import Facts
@@ -66,6 +75,60 @@ def standing_of(
     return Standing.GOING_ON
 
 
+def headline(status: NightStatus) -> str:
+    """Say in one line how the night stands, and on whom or on what it waits."""
+    counts = {state: len(status.in_state(state)) for state in State}
+    if status.standing is Standing.CLOSED:
+        return "Closed"
+    if status.standing is Standing.FAILED:
+        parts = []
+        if counts[State.FAILED]:
+            parts.append(f"{_counted(counts[State.FAILED], 'product')} could not be made")
+        if status.problems:
+            parts.append(f"{_counted(len(status.problems), 'part')} cannot be planned")
+        going_on = _going_on(status, counts)
+        return f"Failed: {'; '.join([*parts, *going_on])}"
+    if status.standing is Standing.GOING_ON:
+        return f"Going on: {'; '.join(_going_on(status, counts))}"
+    parts = []
+    if status.missing:
+        parts.append(f"for data: {_counted(len(status.missing), 'thing')} missing")
+    if status.unknown_runs:
+        runs = ", ".join(f"{run:05d}" for run in status.unknown_runs)
+        parts.append(f"for a person to say what run {runs} is")
+    going_on = _going_on(status, counts)
+    if not parts and status.closes_from and _is_whole(status):
+        parts.append(f"for the end of the night: it may be closed from {_hour(status)} on")
+    elif not going_on:
+        parts.append("for a person: nobody is at work on it")
+    return f"Waits {'; '.join([*parts, *going_on])}"
+
+
+def _going_on(status: NightStatus, counts: dict[State, int]) -> list[str]:
+    """Say what is under way."""
+    words = [f"{counts[state]} {state.value}" for state in UNDER_WAY if counts[state]]
+    if not words and not status.at_work:
+        return []
+    what = f", {' and '.join(words)}" if words else ""
+    return [f"a command is at work on it{what}" if status.at_work else " and ".join(words)]
+
+
+def _is_whole(status: NightStatus) -> bool:
+    """Whether closing is all that is left to do."""
+    is_made = not status.missing and all(p.state is State.DONE for p in status.products)
+    return is_made or status.is_accepted
+
+
+def _hour(status: NightStatus) -> str:
+    """Say when the night may be closed."""
+    when = datetime.datetime.fromisoformat(status.closes_from)
+    return f"{when:%Y-%m-%d %H:%M} UTC"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def next_steps(status: NightStatus) -> Iterator[str]:
     """Say what a person has to do; nothing of a closed night."""
     if status.is_closed:
@@ -86,19 +149,32 @@ def next_steps(status: NightStatus) -> Iterator[str]:
     if units:
         more = f", and {len(units) - 1} more" if units[1:] else ""
         yield (
-            f"Or leave it out: lstosa decide --date {status.date} --discard {units[0]} --why ..."
+            f"Or leave it out: {discard_command(status, units[0])}"
             f"{more}; then give the command again"
         )
     elif failed:
         yield (
-            "Or close the night without it: lstosa decide --date "
-            f"{status.date} --accept-incomplete --why ...; then give the command again"
+            f"Or close the night without it: {accept_command(status)}; then give the command again"
         )
     if not status.at_work:
         telescope = f" --telescope {status.telescope}" if status.telescope != "LST1" else ""
-        is_whole = not status.missing and all(p.state is State.DONE for p in status.products)
-        purpose = "To close it" if is_whole or status.is_accepted else "To have it processed"
+        purpose = "To close it" if _is_whole(status) else "To have it processed"
+        if status.closes_from:
+            hour = _hour(status)
+            purpose += (
+                f", from {hour} on" if _is_whole(status) else f" (it is closed from {hour} on)"
+            )
         yield (
             f"{purpose}: luigi --module lstosa_luigi NightlyClose --date {status.date}{telescope} "
             f"--prod-id {status.prod_id}"
         )
+
+
+def discard_command(status: NightStatus, unit: str) -> str:
+    """Return the command that leaves a subrun, ``01808.0003``, out."""
+    return f"lstosa decide --date {status.date} --discard {unit} --why ..."
+
+
+def accept_command(status: NightStatus) -> str:
+    """Return the command by which the night is closed with what there is."""
+    return f"lstosa decide --date {status.date} --accept-incomplete --why ..."

@@ -354,3 +354,54 @@ def test_signal_between_start_and_wait_ends_the_command_whatever_threads_there_a
     assert record.state == "cancelled"
     assert children[0].returncode == -signal.SIGKILL
     assert not signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+# --- what is known of the files ------------------------------------------------------------
+
+
+def test_record_tells_size_and_time_of_each_file_as_it_was_put_into_place(
+    make_job, final, tmp_path
+):
+    outputs = (
+        Output(str(tmp_path / "may.txt"), "may.txt", required=False),
+        Output(str(final), "out.txt"),
+    )
+    job = make_job("echo events > out.txt", outputs=outputs)
+    payload.run(job)
+    status = final.stat()
+    record = read_record(Path(job.record))
+    assert record.files == {str(final): (7, status.st_mtime_ns)}
+
+
+def test_failure_of_a_late_copy_leaves_the_record_of_the_product_alone(make_job, final):
+    job = make_job("echo events > out.txt")
+    late = make_job(f"mkdir -p {final.parent}; echo events > {final}; false")
+    payload.run(job)
+    made = read_record(Path(job.record))
+    final.unlink()
+    assert payload.run(late).state == "failed"
+    assert read_record(Path(job.record)) == made
+
+
+def test_a_link_is_not_the_product_where_it_must_be_real(make_job, final, tmp_path):
+    job = make_job("echo images > out.txt", outputs=(Output(str(final), "out.txt", real=True),))
+    other = tmp_path / "other.txt"
+    other.write_text("parameters")
+    final.parent.mkdir()
+    final.symlink_to(other)
+    assert payload.run(job).state == "done"
+    assert (final.is_symlink(), final.read_text(), other.read_text()) == (
+        False,
+        "images\n",
+        "parameters",
+    )
+    assert payload.run(job) is None
+
+
+def test_a_link_is_no_input_where_it_must_be_real(make_job, tmp_path):
+    at, other = tmp_path / "dl1a.h5", tmp_path / "dl1b.h5"
+    other.write_text("x")
+    at.symlink_to(other)
+    record = failure(make_job("echo events > out.txt", inputs=(str(at),), real=(str(at),)))
+    assert record.cause.startswith(f"input {at} is a link to another product")
+    assert record.is_permanent

@@ -24,6 +24,7 @@ RECORD = Record(
     signal=9,
     cause="killed by SIGKILL",
     log="/log/a.log",
+    files={"/dl1/dl1.h5": (7, 1_579_334_400_123_456_789)},
 )
 
 
@@ -39,7 +40,7 @@ def test_person_can_read_a_record(tmp_path):
     write_record(tmp_path / "a.json", RECORD)
     text = (tmp_path / "a.json").read_text()
     assert ' "cause": "killed by SIGKILL",\n' in text
-    assert json.loads(text)["schema_version"] == 1
+    assert json.loads(text)["schema_version"] == 2
 
 
 @pytest.mark.parametrize(
@@ -62,3 +63,12 @@ def test_record_that_cannot_be_read_counts_as_none(tmp_path, text):
     if text is not None:
         path.write_text(text, errors="surrogateescape")
     assert read_record(path) is None
+
+
+def test_record_of_version_1_has_no_sizes(tmp_path):
+    path = tmp_path / "a.json"
+    data = {**RECORD._asdict(), "schema_version": 1}
+    del data["files"]
+    path.write_text(json.dumps(data))
+    record = read_record(path)
+    assert (record.files, record.schema_version) == ({}, 1)

@@ -86,8 +86,15 @@ def record_of(task: NightProduct, **fields: object) -> Record:
         "cause": "",
         "log": str(task.layout.log(task.record_name)),
         "decided": decided,
+        "files": _measured(outputs) if fields.get("state", "done") == "done" else {},
     }
     return Record(**{**values, **fields})
+
+
+def _measured(paths: tuple[str, ...]) -> dict[str, tuple[int, int]]:
+    """Return size and time of files that are there, as a job does."""
+    found = {path: Path(path).stat() for path in paths if Path(path).exists()}
+    return {path: (status.st_size, status.st_mtime_ns) for path, status in found.items()}
 
 
 def put_record(task: NightProduct, **fields: object) -> Path:

@@ -231,6 +231,8 @@ class FakeNight:
             "paths": {"base": str(self.base)},
             "lstchain": {"environment": str(self.environment)},
             "local": {"jobs": "2", "poll_interval": "0.02"},
+            # a quarter of a second at the end of each of many hundred commands
+            "pages": {"enabled": "false"},
         }
         for more in (self.options, sections):
             for section, keys in more.items():

@@ -3,7 +3,7 @@
 import dataclasses
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lstosa_luigi.errors import InputError, UsageError
@@ -322,6 +322,7 @@ def test_discarding_a_subrun_changes_no_other_run(before, run, subrun):
 
 
 @given(st.lists(ONE, max_size=6), st.text(max_size=30), st.booleans())
+@example([decision(What.VETO, 1808)], "next\x85line", False)
 def test_file_gives_back_what_was_written(before, why, is_undone):
     found = as_many_as_are_taken([dataclasses.replace(one, why=why) for one in before])
     if is_undone and found.active:

@@ -33,6 +33,19 @@ def test_a_night_is_closed_with_the_products_and_links_of_the_local_backend(
     assert set(submitted(slurm, night).values()) == {1}, "a closed night needs no job"
 
 
+def test_a_night_is_closed_soon_after_its_last_product(
+    slurm: Cluster, slurm_night: MakeNight
+) -> None:
+    interval = 5.0
+    night = slurm_night({"slurm": {"poll_interval": str(interval)}})
+    result = night.luigi(timeout=380)
+    assert result.returncode == 0, result.stdout
+    last = max(changed for _, changed in night.whole_products().values()) / 1e9
+    waited = night.flag.stat().st_mtime - last
+    assert 0 < waited < interval + 60, waited
+    print(f"{waited:.1f} s from the last product to closed, asking each {interval:.0f} s")
+
+
 def test_dl1b_and_its_datacheck_share_a_job(slurm: Cluster, slurm_night: MakeNight) -> None:
     night = slurm_night()
     assert night.luigi().returncode == 0

@@ -1,7 +1,6 @@
-"""A night through the real commands: table, JSON, exit code and flag say the same."""
+"""The status of a night on a real terminal."""
 
 import contextlib
-import json
 import os
 import pty
 import select
@@ -10,14 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lstosa_luigi.errors import ExitCode
-from tests.fakes.night import FakeNight
-
-RUNS = ((1, "DRS4", 1), (2, "PEDCALIB", 1), *((n, "DATA", 1) for n in (3, 4, 5)))
+RUNS = ((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 1))
 
 
 def test_watch_on_a_terminal_has_colours_and_ends_with_ctrl_c(make_night) -> None:
-    night = make_night(runs=RUNS[:3])
+    night = make_night(runs=RUNS)
     terminal, other_end = pty.openpty()
     process = subprocess.Popen(
         [str(Path(sys.executable).with_name("lstosa")), "status", "--date", night.date, "--watch"],
@@ -45,48 +41,3 @@ def test_watch_on_a_terminal_has_colours_and_ends_with_ctrl_c(make_night) -> Non
     assert text.startswith("\x1b[H\x1b[2J")
     assert "\x1b[33mREADY" in text or "\x1b[33mWAITING" in text or "\x1b[33m1 ready" in text
     assert "Traceback" not in text
-
-
-def said(night: FakeNight) -> tuple[int, dict[str, str], dict]:
-    """Return exit code, state of each run in the table, and the JSON."""
-    answer = night.lstosa("status", "--date", night.date)
-    data = night.lstosa("status", "--date", night.date, "--json")
-    assert (answer.stderr, data.stderr) == ("", "")
-    assert answer.returncode == data.returncode
-    table = [line.split() for line in answer.stdout.splitlines() if line.startswith("LST1 ")]
-    return answer.returncode, {row[4]: row[10] for row in table}, json.loads(data.stdout)
-
-
-def test_night_of_three_runs_of_which_one_fails(make_night) -> None:
-    night = make_night(runs=RUNS)
-    night.control(fail=["lstchain_data_r0_to_dl1 .*Run00004"], message="ValueError: told to fail")
-    assert night.luigi().returncode == ExitCode.TASK_FAILED
-    code, table, data = said(night)
-    assert (code, data["exit_code"], data["standing"]) == (30, 30, "failed")
-    states = {run["run"]: run["state"] for run in data["runs"]}
-    assert table == {
-        f"{2:05d}": "COMPLETED",
-        "00003": "COMPLETED",
-        "00004": "FAILED",
-        "00005": "COMPLETED",
-    }
-    assert states == {1: "done", 2: "done", 3: "done", 4: "failed", 5: "done"}
-    (failed,) = [p for p in data["products"] if p["state"] == "failed"]
-    assert failed["title"] == "DL1A Run00004.0000"
-    assert failed["cause"] == "exit code 1: ValueError: told to fail"
-    assert (failed["exit"], failed["run"]) == ("1:0", 4)
-    assert "told to fail" in Path(failed["log"]).read_text()
-    assert not night.flag.exists()
-    assert (data["is_closed"], data["conclusion"]) == (
-        False,
-        "Night 2024-03-02 (v0.12.3) is not closed.",
-    )
-    assert night.lstosa("show", "--date", night.date).returncode == ExitCode.NOT_RUN
-
-    night.control()
-    assert night.luigi().returncode == ExitCode.OK
-    code, table, data = said(night)
-    assert (code, data["standing"], data["is_closed"]) == (0, "closed", True)
-    assert set(table.values()) == {"COMPLETED"}
-    assert {p["state"] for p in data["products"]} == {"done"}
-    assert night.flag.exists()

@@ -158,6 +158,7 @@ class FakeOwner:
         self.console = FakeConsole()
         self.reporter = FakeReporter()
         self.jobs, self.followers, self.reports, self.finished = [], {}, [], None
+        self.failures = {}
 
     def take_apart(self, task):
         return self.reporter
@@ -167,6 +168,12 @@ class FakeOwner:
 
     def submit(self, batch, jobs, followers):
         self.jobs, self.followers = jobs, followers
+
+    def failure_of(self, member):
+        return self.failures.get(member.task_id)
+
+    def failed(self, member, outcome):
+        self.failures[member.task_id] = outcome
 
     def poll(self):
         pass
@@ -272,3 +279,22 @@ def test_each_member_of_a_batch_has_an_outcome_and_a_log_of_its_own(three):
     member, status, text, log = owner.reports[-1]
     assert (member, status, log) == (three.members()[1], "FAILED", "/log/two_100_2.log")
     assert text.endswith(": out of time\nlast line\n/log/two_100_2.log")
+
+
+def test_what_failed_under_this_command_is_not_tried_again_whatever_luigid_offers(three):
+    owner = FakeOwner()
+    batch = Batch(owner, three)
+    batch.run()
+    for job in owner.jobs:
+        batch.take(Outcome(job.key, False, "out of time", log=f"/log/{job.number}.log"))
+    make(Squared(folder=three.folder, number="3"))  # by another command
+    owner.reports.clear()
+    again = Batch(owner, three)
+    again.run()
+    assert owner.jobs == []
+    assert not again.is_alive()
+    assert sorted((member.number, status) for member, status, *_ in owner.reports) == [
+        ("1", "FAILED"),
+        ("2", "FAILED"),
+        ("3", DONE),
+    ]

@@ -1,0 +1,36 @@
+"""The pages that people look at: views of the status of nights, as HTML that needs nothing else."""
+
+from __future__ import annotations
+
+__all__ = ["write_at_end"]
+
+from typing import Any
+
+from lstosa_luigi.errors import LstosaError
+from lstosa_luigi.night import NightlyClose
+
+
+def write_at_end(root: Any) -> None:
+    """Write the pages of a night on which work has ended, if ``[pages] enabled``.
+
+    Parameters
+    ----------
+    root : luigi.Task
+        What was worked on; only a whole night has pages.
+
+    Raises
+    ------
+    PageError
+        If they cannot be written.
+    """
+    if not isinstance(root, NightlyClose) or not root.settings.pages.enabled:
+        return
+    # takes as long to import as all the rest
+    from lstosa_luigi.pages.build import PageError, write_night
+
+    try:
+        write_night(root)
+    except PageError:
+        raise
+    except LstosaError:
+        pass  # what is wrong with the night was said when it was planned, and the page says it
