@@ -2,7 +2,8 @@
 
 ``.. configuration::`` lists every key of every section of ``lstosa_luigi.config``;
 ``.. task-parameters::`` lists the tasks that ``luigi --module lstosa_luigi`` knows;
-``.. status-json::`` lists the keys of ``lstosa status --json``.
+``.. status-json::`` lists the keys of ``lstosa status --json``;
+``.. lstosa-keys::`` lists the keys of lstosa's own configuration and what becomes of them.
 All are plain functions that return reStructuredText, so that a test can read them.
 """
 
@@ -19,6 +20,7 @@ from sphinx.util.docutils import SphinxDirective
 import lstosa_luigi
 from lstosa_luigi import config, sections
 from lstosa_luigi.execution.slurm import options
+from lstosa_luigi.migration import keys
 from lstosa_luigi.products.base import NightTask
 from lstosa_luigi.status.data import SCHEMA
 
@@ -166,6 +168,19 @@ def json_kind(value: dict) -> str:
     return kinds if isinstance(kinds, str) else " or ".join(kinds)
 
 
+def lstosa_keys() -> str:
+    """Return every key of lstosa, with what takes its value here."""
+    rows = [
+        (
+            f"``[{key.section}] {key.name}``",
+            ", ".join(f"``[{section}] {name}``" for section, name in key.to) or "none",
+            key.note,
+        )
+        for key in keys.KEYS
+    ]
+    return list_table(("key of lstosa", "here", "to know"), rows, "34 30 36")
+
+
 class Generated(SphinxDirective):
     """Puts in what a function of this module returns."""
 
@@ -174,10 +189,12 @@ class Generated(SphinxDirective):
         self.env.note_dependency(__file__)
         self.env.note_dependency(sections.__file__)
         self.env.note_dependency(str(SCHEMA))
+        self.env.note_dependency(keys.__file__)
         makers = {
             "configuration": configuration,
             "task-parameters": task_parameters,
             "status-json": status_json,
+            "lstosa-keys": lstosa_keys,
         }
         return self.parse_text_to_nodes(makers[self.name](), allow_section_headings=True)
 
@@ -194,5 +211,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("configuration", Generated)
     app.add_directive("task-parameters", Generated)
     app.add_directive("status-json", Generated)
+    app.add_directive("lstosa-keys", Generated)
     app.connect("autodoc-process-docstring", keep_colons, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -12,6 +12,7 @@ from typing import NoReturn
 from lstosa_luigi.cli import (
     cancel,
     decide,
+    import_config,
     install_service,
     jobs,
     luigid,
@@ -23,12 +24,15 @@ from lstosa_luigi.cli import (
     show,
     simulate_night,
     status,
+    take_over,
     verify,
 )
 from lstosa_luigi.errors import ExitCode, LstosaError
 
 VERBS = {
     "simulate-night": simulate_night,
+    "import-config": import_config,
+    "take-over": take_over,
     "luigid": luigid,
     "plan": plan,
     "status": status,

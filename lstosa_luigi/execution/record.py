@@ -52,6 +52,9 @@ class Record(NamedTuple):
         What had been asked for; 0 where nothing is asked for.
     is_permanent : bool
         Whether the failure would only happen again.
+    source : str
+        Who made it, if it was not this package: ``made by lstosa``. Then times are those of the
+        end, as far as they are known, and nothing is known of what it cost.
     decided : tuple of str
         What the operators had decided when it was planned.
     files : dict of str to (int, int)
@@ -80,6 +83,7 @@ class Record(NamedTuple):
     mem_mb: int = 0
     cpus: int = 0
     is_permanent: bool = False
+    source: str = ""
     decided: tuple[str, ...] = ()
     files: Mapping[str, tuple[int, int]] = {}
     schema_version: int = SCHEMA_VERSION

@@ -244,6 +244,7 @@ def _progress(one: Series, made: list[Product], facts: Facts) -> Progress:
     records = [facts.records.get(one.of(one.record, product.subrun)) for product in made]
     done = [record for record in records if record is not None and record.state == "done"]
     last = max(done, key=lambda record: record.end, default=None)
+    ours = [record for record in done if not record.source]  # of others no cost is known
     live = [product.job_id for product in made if product.state in UNDER_WAY and product.job_id]
     files = collections.Counter({key: 0 for key, _ in one.files})
     for product in made:
@@ -256,8 +257,8 @@ def _progress(one: Series, made: list[Product], facts: Facts) -> Progress:
         files=dict(files),
         refused=sum(bool(product.refusal) for product in made),
         size=sum(product.size or 0 for product in made) if facts.has_volumes else None,
-        seconds=_median(record.seconds for record in done),
-        cpu_seconds=_median(record.cpu_seconds for record in done),
+        seconds=_median(record.seconds for record in ours),
+        cpu_seconds=_median(record.cpu_seconds for record in ours),
         job_id=live[-1] if live else "" if last is None else last.job_id,
         attempts=max(
             [product.attempts for product in made] + [record.attempt for record in done], default=0

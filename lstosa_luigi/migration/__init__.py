@@ -1,0 +1,1 @@
+"""Coming from lstosa: its configuration, and nights that it has begun."""
