@@ -64,6 +64,11 @@ class NightTask(luigi.Task):
     )
 
     @classmethod
+    def get_params(cls) -> list[tuple[str, luigi.Parameter]]:
+        """Return the parameters, looked up once: Luigi goes through all attributes each time."""
+        return list(_parameters(cls))
+
+    @classmethod
     def get_param_values(cls, params: Any, args: Any, kwargs: Any) -> list[tuple[str, Any]]:
         """Fill in the production, so that it stands in the identity of every task."""
         values = dict(super().get_param_values(params, args, kwargs))
@@ -133,6 +138,11 @@ class NightTask(luigi.Task):
     def of_night(self, date: datetime.date, task: type[NightTask], **parameters: Any) -> Any:
         """Return a task of another night of the same production."""
         return task(date=date, telescope=self.telescope, prod_id=self.prod_id, **parameters)
+
+
+@functools.cache
+def _parameters(task: type[NightTask]) -> tuple[tuple[str, luigi.Parameter], ...]:
+    return tuple(super(NightTask, task).get_params())
 
 
 class NightProduct(NightTask, SlurmTask):
