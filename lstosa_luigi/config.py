@@ -29,6 +29,7 @@ __all__ = [
     "pages",
     "paths",
     "production",
+    "publish",
     "read_section",
     "section_values",
     "set_luigi_defaults",
@@ -48,7 +49,7 @@ import luigi.configuration
 
 from lstosa_luigi.errors import ConfigError, ExitCode
 from lstosa_luigi.periods import parse_rules
-from lstosa_luigi.section_checks import check_closing, check_nightly, check_notify
+from lstosa_luigi.section_checks import check_closing, check_nightly, check_notify, check_publish
 from lstosa_luigi.sections import (
     AUTO,
     SECTIONS,
@@ -65,6 +66,7 @@ from lstosa_luigi.sections import (
     pages,
     paths,
     production,
+    publish,
 )
 
 NOT_YET = {
@@ -153,6 +155,7 @@ class Settings:
     local: local
     nightly: nightly
     notify: notify
+    publish: publish
 
 
 def load(prod_id: str = "") -> Settings:
@@ -226,6 +229,7 @@ def _load(prod_id: str, _config_id: int) -> Settings:
         local=local_section,
         nightly=check_nightly(sections["nightly"]),
         notify=check_notify(sections["notify"]),
+        publish=check_publish(sections["publish"]),
     )
 
 

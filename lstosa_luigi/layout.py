@@ -331,7 +331,7 @@ class Layout:
     def written_aside(self) -> tuple[Path, ...]:
         """Directories in which a killed process may have left a file without its final name."""
         records, refusals = self.record("").parent, self.refusal("").parent
-        every_day = (self.nightly_state().parent, self.told().parent)
+        every_day = (self.nightly_state().parent, self.told().parent, self.published().parent)
         return records, refusals, self.arrays(), self.night_finished().parent, *every_day
 
     def tailcuts_config(self, run: int) -> Path:
@@ -482,6 +482,39 @@ class Layout:
             for suffix in (".h5", ".html", ".log")
         }
 
+    # --- what is published -----------------------------------------------------------------
+
+    def drs4_plots(self) -> list[Path]:
+        """Check plots of the DRS4 baselines of the night."""
+        return sorted(self.drs4_plot(0).parent.glob("drs4*.pdf"))
+
+    def charge_calibration_plots(self) -> list[Path]:
+        """Check plots of the charge calibrations of the night."""
+        return sorted(self.charge_calibration_plot(0, "").parent.glob("calibration*.pdf"))
+
+    def datacheck_plots(self) -> list[Path]:
+        """Pages of plots of the run-wise datachecks of the night, whatever the cleaning."""
+        name = f"datacheck_dl1_{self.prefix}.Run?????.pdf"
+        return sorted(self.common_datacheck_dir().glob(name))
+
+    def longterm_files(self) -> list[Path]:
+        """Files of the night-wise datacheck that are there."""
+        files = [self.longterm(suffix) for suffix in (".h5", ".html", ".log")]
+        return [file for file in files if os.path.lexists(file)]
+
+    def high_level_files(self) -> list[Path]:
+        """Plots of the night that others made of DL3: they lie where lstosa puts its own."""
+        directory = self.directories.osa_dir / "HighLevel" / self.flat_date / self.prod_id
+        return sorted(file for file in directory.glob("*") if not file.is_dir())
+
+    def published(self) -> Path:
+        """What of the night was published, and where."""
+        return self._of_night("Published", "Published")
+
+    def publishing(self) -> Path:
+        """How publishing went for the last time, for all nights; beside it what is on its way."""
+        return self.directories.osa_dir / "Published" / "Target.json"
+
     # --- models, DL2, DL3 ------------------------------------------------------------------
 
     def model(self, model: str) -> Path:
@@ -580,6 +613,10 @@ class Layout:
         """What stood in the way of ``lstosa nightly`` and was told of, for all nights."""
         return self.directories.osa_dir / "Notifications" / "Troubles.json"
 
+    def told_of_publishing(self) -> Path:
+        """What people were told of what could not be published, for all nights."""
+        return self.directories.osa_dir / "Notifications" / "Publishing.json"
+
     def _of_night(self, folder: str, kind: str) -> Path:
         name = f"{kind}_{self.prefix}_{self.flat_date}_{self.prod_id}.json"
         return self.directories.osa_dir / folder / name
@@ -637,6 +674,12 @@ class PageLayout:
     def thumbnails(self, night: Layout) -> Path:
         """Directory of the small pictures on the page of a night."""
         return self.night_dir(night) / f"thumbnails_{night.prefix}"
+
+    def files_of(self, night: Layout) -> list[Path]:
+        """Pages of a night that are there, and their pictures."""
+        pages = (self.night(night), self.gain_selection(night))
+        pictures = sorted(self.thumbnails(night).glob("*.png"))
+        return [*(page for page in pages if os.path.lexists(page)), *pictures]
 
     def entries(self) -> list[Path]:
         """What is said of all nights, in ascending order of their dates."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["check_closing", "check_nightly", "check_notify"]
+__all__ = ["check_closing", "check_nightly", "check_notify", "check_publish"]
 
 import shlex
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import luigi
 
 from lstosa_luigi.errors import ConfigError
 from lstosa_luigi.hours import parse_span, parse_time
-from lstosa_luigi.sections import closing, nightly, notify
+from lstosa_luigi.sections import closing, nightly, notify, publish
 
 
 def check_closing(section: closing) -> closing:
@@ -70,6 +70,24 @@ def check_notify(section: notify) -> notify:
             "[notify] smtp_user: the password would go over the net for all to read; set "
             "smtp_starttls = true"
         )
+    return section
+
+
+def check_publish(section: publish) -> publish:
+    """Return the section, having seen that it can be used.
+
+    Raises
+    ------
+    ConfigError
+        For the first thing that is wrong.
+    """
+    _read(section, "ssh", shlex.split)
+    if not section.ssh.strip():
+        raise ConfigError("[publish] ssh is empty: name a program")
+    if section.timeout <= 0:
+        raise ConfigError(f"[publish] timeout = {section.timeout:g}: must be more than 0")
+    if section.retry_minutes < 0:
+        raise ConfigError(f"[publish] retry_minutes = {section.retry_minutes:g}: must be 0 or more")
     return section
 
 

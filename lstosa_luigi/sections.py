@@ -409,6 +409,26 @@ class notify(luigi.Config):  # noqa: N801
     )
 
 
+class publish(luigi.Config):  # noqa: N801
+    """Where datachecks, pages and catalogue are published; nowhere by default."""
+
+    target = luigi.Parameter(
+        default="",
+        description="a directory that is there, or ``[user@]host:directory`` for rsync over ssh",
+    )
+    ssh = luigi.Parameter(
+        default="ssh",
+        description="the ssh to use with its options, words as in a shell: "
+        "``ssh -p 2222 -i /home/lstosa/.ssh/web``",
+    )
+    timeout = luigi.FloatParameter(default=600, description="seconds that a transfer may take")
+    retry_minutes = luigi.FloatParameter(
+        default=30,
+        description="minutes until ``lstosa nightly`` tries a target again that could not be "
+        "reached",
+    )
+
+
 SECTIONS: tuple[type[luigi.Config], ...] = (
     paths,
     production,
@@ -423,4 +443,5 @@ SECTIONS: tuple[type[luigi.Config], ...] = (
     local,
     nightly,
     notify,
+    publish,
 )

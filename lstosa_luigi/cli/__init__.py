@@ -20,6 +20,7 @@ from lstosa_luigi.cli import (
     notify,
     pages,
     plan,
+    publish,
     reopen,
     show,
     simulate_night,
@@ -45,6 +46,7 @@ VERBS = {
     "cancel": cancel,
     "nightly": nightly,
     "notify": notify,
+    "publish": publish,
     "install-service": install_service,
 }
 

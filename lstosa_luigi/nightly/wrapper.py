@@ -16,6 +16,7 @@ from lstosa_luigi.hours import Timer, utc_now
 from lstosa_luigi.night import NightlyClose
 from lstosa_luigi.nightly.command import NightCommand
 from lstosa_luigi.nightly.observing import is_observing
+from lstosa_luigi.nightly.publishing import publish_nights
 from lstosa_luigi.nightly.scheduler import Scheduler, configured
 from lstosa_luigi.nightly.state import Verdict, read_state, verdict_of
 from lstosa_luigi.notify.memory import Troubles
@@ -70,6 +71,7 @@ class Wrapper:
         except Held as held:
             self.tell(str(held))
             self._look()  # whoever holds it may hang
+            self._publish()
             return int(ExitCode.ALREADY_RUNNING)
         except OSError as error:
             raise LstosaError(f"{lock.path} cannot be locked: {error.strerror}") from error
@@ -78,6 +80,7 @@ class Wrapper:
             self._look()
         finally:
             lock.release()
+        self._publish()  # without the lock: the next tick need not wait for it
         return max(self._codes.values(), default=int(ExitCode.OK))
 
     def _look(self, *roots: NightlyClose) -> None:
@@ -89,6 +92,16 @@ class Wrapper:
             self._teller.warn("news", text, "Look at them with lstosa status.")
         else:
             self._teller.troubles.end("news")
+
+    def _publish(self) -> None:
+        """Publish what changed; no defect of that may change how the nights stand."""
+        try:
+            publish_nights(self.roots, self.settings, self._teller, self.now())
+        except Exception as error:
+            text = f"nothing can be published ({type(error).__name__}: {error})"
+            self._teller.warn("publishing", text, "Try it by hand with lstosa publish.")
+        else:
+            self._teller.troubles.end("publishing")
 
     def _open_nights(self) -> list[NightlyClose]:
         """Return the nights to start, and say what becomes of the others."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["Event", "Kind", "Reason", "closing_of", "events_of", "obstacle"]
+__all__ = ["Event", "Kind", "Reason", "closing_of", "events_of", "obstacle", "unpublished"]
 
 import dataclasses
 import datetime
 import enum
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from lstosa_luigi.hours import moment_after
@@ -27,6 +27,8 @@ class Kind(str, enum.Enum):
     """It will not be closed unless somebody does something."""
     LATE = "late"
     """It is not closed by the time that it should be."""
+    NOT_PUBLISHED = "not_published"
+    """Results could not be published, or not all of them; nights are closed all the same."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +74,11 @@ class Event:
     can_wait: bool = False
 
     @property
+    def is_of_night(self) -> bool:
+        """Whether it is about what a night lacks."""
+        return self.kind in (Kind.NEEDS_PERSON, Kind.LATE)
+
+    @property
     def message(self) -> str:
         """What people read."""
         shown = [reason.text for reason in self.reasons[:MANY]]
@@ -80,7 +87,7 @@ class Event:
             [self.conclusion],
             [] if self.kind is Kind.CLOSED else [*shown, *([f"and {more} more"] if more else [])],
             ["What to do:", *(f"  {step}" for step in self.next_steps)] if self.next_steps else [],
-            [] if self.kind is Kind.CLOSED else ["All of it: " + self._command("status")],
+            ["All of it: " + self._command("status")] if self.is_of_night else [],
         ]
         return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
@@ -167,6 +174,28 @@ def obstacle(date: str, telescope: str, prod_id: str, text: str, key: str = "") 
         subject=_one_line(f"{telescope} {date} ({prod_id}) needs a person: {text}"),
         reasons=(_same(text, key),),
         conclusion=f"Night {date} ({prod_id}) is not closed.",
+    )
+
+
+def unpublished(
+    date: str, telescope: str, prod_id: str, target: str, reasons: Sequence[Reason]
+) -> Event:
+    """Return the event of results that could not be published; it is told of one of the nights."""
+    text = reasons[0].text if len(reasons) == 1 else f"{len(reasons)} files cannot be read"
+    again = f"lstosa publish --date {date}"
+    return Event(
+        kind=Kind.NOT_PUBLISHED,
+        date=date,
+        telescope=telescope,
+        prod_id=prod_id,
+        standing="not published",
+        subject=_one_line(f"{telescope} {date} ({prod_id}) is not published: {text}"),
+        reasons=tuple(reasons),
+        conclusion=f"Not all could be published at {target}. Nights are closed all the same.",
+        next_steps=(
+            "Remove the cause: it is tried again by itself, and told of no more until it works",
+            f"To try it at once: {again}",
+        ),
     )
 
 
