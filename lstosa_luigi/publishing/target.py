@@ -10,6 +10,7 @@ import dataclasses
 import os
 import re
 import shlex
+import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -130,27 +131,37 @@ class Server(Target):
             at = staging / package.to
             at.parent.mkdir(parents=True, exist_ok=True)
             at.symlink_to(os.path.realpath(package.file))
+        code, printed = self._run(self.command(staging))
+        if code != 0:
+            said = [line for line in printed.splitlines() if line.strip()][:LINES]
+            text = "; ".join(said) or f"rsync ended with {code}"
+            raise TargetError(f"{self.name}: {text}")
+
+    def _run(self, words: Sequence[str]) -> tuple[int, str]:
+        """Run rsync to its end, with its ssh; return its exit code, and what it complained of."""
         try:
-            done = subprocess.run(
-                self.command(staging),
+            process = subprocess.Popen(
+                words,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 text=True,
                 errors="replace",
-                timeout=self.timeout,
-                check=False,
+                start_new_session=True,
             )
-        except subprocess.TimeoutExpired as error:
-            text = f"was not done within {self.timeout:g} s ([publish] timeout)"
-            raise TargetError(f"{self.name}: {text}") from error
         except OSError as error:
             raise TargetError(f"rsync cannot be started: {os_error(error)}") from error
-        if done.returncode != 0:
-            said = [line for line in done.stderr.splitlines() if line.strip()][:LINES]
-            raise TargetError(
-                f"{self.name}: {'; '.join(said) or f'rsync ended with {done.returncode}'}"
-            )
+        with process:
+            try:
+                _, printed = process.communicate(timeout=self.timeout)
+            except BaseException as error:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                if not isinstance(error, subprocess.TimeoutExpired):
+                    raise
+                text = f"was not done within {self.timeout:g} s ([publish] timeout)"
+                raise TargetError(f"{self.name}: {text}") from error
+        return process.returncode, printed
 
 
 def target_of(options: publish) -> Target | None:
