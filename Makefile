@@ -19,7 +19,7 @@ BIN := .venv/bin
 # command=package of Debian, for what the tests call and PyPI does not have.
 SYSTEM := pdftoppm=poppler-utils chromium=chromium munged=munge slurmctld=slurmctld slurmd=slurmd \
 	sbatch=slurm-client slurmdbd=slurmdbd mariadbd=mariadb-server-core mariadb=mariadb-client-core \
-	cron=cron openssl=openssl systemd-analyze=systemd
+	cron=cron sshd=openssh-server rsync=rsync openssl=openssl systemd-analyze=systemd
 # config/luigi.cfg names demo; another base gets a copy of it that names that base.
 CONFIG := $(if $(filter-out demo,$(BASE)),$(BASE)/luigi.cfg,config/luigi.cfg)
 WITH_VENV := PATH="$(CURDIR)/$(BIN):$$PATH" LUIGI_CONFIG_PATH="$(CONFIG)"

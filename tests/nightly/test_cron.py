@@ -1,4 +1,4 @@
-"""A real cron runs the wrapper: a night from raw to closed and mailed; the next tick does nothing.
+"""A real cron runs the wrapper: a night from raw to published; the next tick does nothing.
 
 Cron looks each minute, so this takes two.
 """
@@ -14,7 +14,9 @@ import pytest
 from lstosa_luigi.nightly.service import CRONTAB
 from tests.conftest import unavailable
 from tests.fakes.mail import MailServer
+from tests.fakes.sshd import SshServer
 from tests.nightly.conftest import TINY, last_night, wait_until
+from tests.publishing.conftest import ssh_server  # noqa: F401 - a fixture
 
 
 def crontab(*words: str, lines: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -53,10 +55,23 @@ def mail_server() -> Iterator[MailServer]:
 
 @pytest.mark.cron
 @pytest.mark.timeout(400)
-def test_cron_has_a_night_made_from_raw_to_closed_and_mailed(
-    ticks, cron, mail_server: MailServer, tmp_path
+def test_cron_has_a_night_made_from_raw_to_closed_mailed_and_published(
+    ticks,
+    cron,
+    mail_server: MailServer,
+    ssh_server: SshServer,  # noqa: F811
+    tmp_path,
 ) -> None:
-    it = ticks(options={"notify": mail_server.options()}, runs=TINY, sources={3: "Mrk 421 β"})
+    web = tmp_path / "web"
+    it = ticks(
+        options={
+            "notify": mail_server.options(),
+            "publish": {"target": ssh_server.target(web), "ssh": ssh_server.ssh},
+            "pages": {"enabled": "true"},
+        },
+        runs=TINY,
+        sources={3: "Mrk 421 β"},
+    )
     written = it.night.lstosa(
         "install-service", "--what", "cron", "--directory", str(tmp_path), "--every", "1"
     )
@@ -79,12 +94,21 @@ def test_cron_has_a_night_made_from_raw_to_closed_and_mailed(
     assert mail["Subject"] == f"LST1 {last_night()} (v0.12.3) is closed"
     assert it.night.flag.exists()
     assert set(it.night.made().values()) == {1}
+    wait_until((web / "lstosa/index.html").exists, 60)
+    (page,) = web.glob("lstosa/*/*/osa_status_*.html")
+    assert "Closed" in page.read_text()
+    plot = web / f"dl1/{it.night.flat}/pdf/datacheck_dl1_LST-1.Run00003.pdf"
+    assert (
+        plot.read_bytes()
+        == (it.night.base / f"DL1/datacheck_files/{it.night.flat}/{plot.name}").read_bytes()
+    )
     (log,) = it.logs()
     assert "is closed since" in log.read_text()
 
-    closed = {path: path.stat().st_mtime_ns for path in it.night.everything() if path.is_file()}
     began = printed.stat().st_mtime_ns
     wait_until(lambda: not it.pids("lstosa nightly"), 30)
+    logins = ssh_server.connections()
+    closed = {path: path.stat().st_mtime_ns for path in it.night.everything() if path.is_file()}
     it.night.forget_calls()
     lock = it.night.base / "OSA/locks/Nightly_LST1_v0.12.3.lock"
     before = lock.stat().st_mtime_ns
@@ -92,7 +116,8 @@ def test_cron_has_a_night_made_from_raw_to_closed_and_mailed(
     wait_until(lambda: not it.pids("lstosa nightly"), 30)
     after = {path: path.stat().st_mtime_ns for path in it.night.everything() if path.is_file()}
     changed = {path.name for path, when in after.items() if closed.get(path) != when}
-    assert changed <= {lock.name}, "only the lock was taken"
+    assert changed <= {lock.name, "publish.lock"}, "only the locks were taken"
+    assert ssh_server.connections() == logins
     assert it.night.calls() == []
     assert len(mail_server.mails) == 1
     assert printed.read_text() == ""

@@ -86,7 +86,7 @@ def published(make_night, tmp_path, monkeypatch) -> Iterator[Callable[..., Publi
 
 
 @pytest.fixture
-def server(tmp_path) -> Iterator[SshServer]:
+def ssh_server(tmp_path) -> Iterator[SshServer]:
     if missing := missing_programs():
         unavailable(f"not installed: {' '.join(missing)}")
     server = SshServer(tmp_path / "sshd keys")

@@ -196,43 +196,45 @@ def test_directory_that_is_not_mounted_is_not_made(published, tmp_path: Path) ->
 # --- a server ------------------------------------------------------------------------------
 
 
-def test_real_sshd_gets_what_changed_and_is_asked_only_then(published, server, tmp_path) -> None:
+def test_real_sshd_gets_what_changed_and_is_asked_only_then(
+    published, ssh_server, tmp_path
+) -> None:
     web = tmp_path / "web"
-    it = published(target=server.target(web), ssh=server.ssh)
+    it = published(target=ssh_server.target(web), ssh=ssh_server.ssh)
     assert it.publish() == []
     assert it.there() == EXPECTED
     assert {path.stat().st_mode & 0o777 for path in web.rglob("*") if path.is_file()} == {0o644}
-    asked = server.connections()
+    asked = ssh_server.connections()
     assert it.publish(NOON + HOUR) == []
-    assert server.connections() == asked, "nothing changed: nobody logs in"
+    assert ssh_server.connections() == asked, "nothing changed: nobody logs in"
     it.root.layout.drs4_plot(1).write_text("another plot")
     assert it.publish(NOON + HOUR) == []
     assert (web / DRS4).read_text() == "another plot"
-    assert server.connections() == asked + 1
+    assert ssh_server.connections() == asked + 1
 
 
 def test_server_that_is_down_for_an_hour_is_told_once_by_mail_and_gets_all_later(
-    published, server, tmp_path
+    published, ssh_server, tmp_path
 ) -> None:
     mails = MailServer()
     mails.start()
     try:
-        it = published(target=server.target(tmp_path / "web"), ssh=server.ssh)
+        it = published(target=ssh_server.target(tmp_path / "web"), ssh=ssh_server.ssh)
         it.night.write_config(notify={**mails.options(), "closed_by": "", "missing_from": ""})
         it.root = made.use(it.night)
-        server.stop()
+        ssh_server.stop()
         for minutes in (0, 10, 20, 31, 41, 59):
             assert it.publish(NOON + datetime.timedelta(minutes=minutes)) == []
         ((_, mail),) = mails.mails
         assert "is not published" in mail["Subject"]
         assert "Connection refused" in mail.get_content()
         assert it.root.complete(), "the night is closed all the same"
-        server.start()
+        ssh_server.start()
         assert it.publish(NOON + 0.99 * HOUR) == []
         assert it.there() == [], "it is not tried before [publish] retry_minutes have passed"
         assert it.publish(NOON + 2 * HOUR) == []
         assert it.there() == EXPECTED
-        server.stop()
+        ssh_server.stop()
         it.root.layout.drs4_plot(1).write_text("another plot")
         it.publish(NOON + 4 * HOUR)
         assert len(mails.mails) == 2, "it was over in between: that is news"
