@@ -24,12 +24,34 @@ for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
 
 REQUIRE_REAL = os.environ.get("LSTOSA_REQUIRE_REAL") == "1"
 
+GROUPS = {"slurm": 0, "real": 1}
+"""Groups of tests that take longest, in their order."""
+
 
 def unavailable(reason: str) -> None:
     """Skip a test that needs what this machine lacks; in CI that is a failure."""
     if REQUIRE_REAL:
         pytest.fail(f"{reason}, and LSTOSA_REQUIRE_REAL is set", pytrace=False)
     pytest.skip(reason)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests are not to run side by side (``--dist loadgroup``); long ones come first.
+
+    A file is run by one process, for the sake of its fixtures. Those with a real Slurm are, since
+    clusters of one host share the names of their cgroups; those with the real lstchain are, since
+    they share what they made, and each fills the machine.
+    """
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    items.sort(key=lambda item: GROUPS.get(_group(item), len(GROUPS)))
+
+
+def _group(item: pytest.Item) -> str:
+    if item.get_closest_marker("slurm") is not None:
+        return "slurm"
+    return "real" if item.path.parent.name == "real" else str(item.path)
 
 
 @pytest.fixture(scope="session")
