@@ -223,7 +223,7 @@ def _slurm() -> list[Key]:
 
 def _others() -> list[Key]:
     simulated = ("IRF_file", "gamma", "proton", "electron")
-    server = "results are not copied to a server by what processes a night"
+    server = "HOST and DATACHECK together are [publish] target = HOST:DATACHECK"
     caches = "caches of the tools lie in cache below [paths] osa_dir, for all users of the tree"
     width = "the table of the status is as wide as what it holds"
     return [
