@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from lstosa_luigi.archives import ARCHIVE
 from lstosa_luigi.config import Directories
 
 N_STREAMS = 4
@@ -328,6 +329,14 @@ class Layout:
         """Manifests of job arrays, and the attempts that failed."""
         return self.analysis() / "arrays"
 
+    def archive(self) -> Path:
+        """Logs and records of the closed night in one file (lstosa_luigi.archives)."""
+        return self.analysis() / ARCHIVE
+
+    def archived_directories(self) -> tuple[Path, ...]:
+        """Directories whose files go into the archive."""
+        return self.log("").parent, self.record("").parent, self.arrays()
+
     def written_aside(self) -> tuple[Path, ...]:
         """Directories in which a killed process may have left a file without its final name."""
         records, refusals = self.record("").parent, self.refusal("").parent
@@ -354,9 +363,9 @@ class Layout:
         )
 
     def housekeeping(self) -> tuple[Path, ...]:
-        """Directories below those that hold no products."""
+        """Directories below those, and files in them, that are no products."""
         kept = (self.log("").parent, self.record("").parent, self.scratch(), self.arrays())
-        return (*kept, self.refusal("").parent, self.set_aside())
+        return (*kept, self.refusal("").parent, self.set_aside(), self.archive())
 
     def cleanings_of(self, paths: Iterable[str]) -> set[str]:
         """Return the directories of DL1b that files are in."""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from luigi.task import flatten
 
+from lstosa_luigi.archives import names_in, problem_of
 from lstosa_luigi.closing import EDITED
 from lstosa_luigi.errors import LstosaError
 from lstosa_luigi.execution import checks, files
@@ -270,7 +271,11 @@ def _strays(root: NightlyClose, look: _Look) -> list[Finding]:
     runs = {} if night is None else {run.number: run.n_subruns for run in night.observed.runs}
     superseded = {} if night is None else superseded_places(night, root.settings)
     search = _Search(layout, runs, look, superseded)
-    found: list[Finding] = []
+    found = [
+        Finding(Kind.DAMAGED, str(archive), problem)
+        for archive in (layout.archive(),)
+        if archive.exists() and (problem := problem_of(archive, look.deep))
+    ]
     for directory in (layout.scratch(), layout.r0g_scratch(), *layout.written_aside()):
         names = files.find_leftovers(look.listing.entries(str(directory)))
         found += [_leftover(f"{directory}/{left.name}", left.host) for left in names]
@@ -281,7 +286,8 @@ def _strays(root: NightlyClose, look: _Look) -> list[Finding]:
 
 def _records(layout: Layout, listing: _Listing) -> list[str]:
     directory = str(layout.record("").parent)
-    return [f"{directory}/{name}" for name in listing.entries(directory) if name.endswith(".json")]
+    names = {*listing.entries(directory), *names_in(Path(directory))}
+    return [f"{directory}/{name}" for name in sorted(names) if name.endswith(".json")]
 
 
 def _leftover(path: str, host: str) -> Finding:

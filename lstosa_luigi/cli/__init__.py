@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from lstosa_luigi.cli import (
+    archive,
     cancel,
     decide,
     import_config,
@@ -45,6 +46,7 @@ VERBS = {
     "jobs": jobs,
     "cancel": cancel,
     "nightly": nightly,
+    "archive": archive,
     "notify": notify,
     "publish": publish,
     "install-service": install_service,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-__all__ = ["Places", "add_night", "places_of", "reject", "signature"]
+__all__ = ["Places", "add_night", "nights_of", "places_of", "reject", "signature"]
 
 import argparse
 import dataclasses
 import datetime
 import getpass
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lstosa_luigi import config
 from lstosa_luigi.errors import UsageError
+from lstosa_luigi.night import NightlyClose
 from lstosa_luigi.products.base import NightParameter
 
 
@@ -76,3 +78,25 @@ def places_of(options: argparse.Namespace) -> list[Places]:
     if options.prod_id and not found:
         raise UsageError(f"{root / options.prod_id} is not there: {date} has no such production")
     return found
+
+
+def nights_of(telescope: str, prod_id: str) -> Iterator[NightlyClose]:
+    """Yield the productions of all nights, as the running analysis has them.
+
+    Parameters
+    ----------
+    telescope : str
+        For example ``LST1``.
+    prod_id : str
+        Only this production; empty: all.
+    """
+    for night in sorted(config.load().directories.analysis_dir.glob("*")):
+        if not re.fullmatch(r"\d{8}", night.name):
+            continue
+        try:
+            date = datetime.datetime.strptime(night.name, "%Y%m%d").date()
+        except ValueError:
+            continue
+        for production in sorted(night.iterdir()):
+            if production.is_dir() and prod_id in ("", production.name):
+                yield NightlyClose(date=date, telescope=telescope, prod_id=production.name)

@@ -6,11 +6,10 @@ __all__ = ["configure", "run"]
 
 import argparse
 import datetime
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from lstosa_luigi import config
-from lstosa_luigi.cli.night import reject
+from lstosa_luigi.cli.night import nights_of, reject
 from lstosa_luigi.errors import ExitCode
 from lstosa_luigi.night import NightlyClose
 from lstosa_luigi.products.base import NightParameter
@@ -38,20 +37,6 @@ def run(options: argparse.Namespace, rest: Sequence[str]) -> int:
         print(write_night(root))
         return ExitCode.OK
     settings = config.load()
-    problem = write_all(list(_nights(settings, options)), print)
+    problem = write_all(list(nights_of(options.telescope, options.prod_id)), print)
     print(places_of(settings).index())
     return ExitCode.OK if problem is None else int(problem.exit_code)
-
-
-def _nights(settings: config.Settings, options: argparse.Namespace) -> Iterator[NightlyClose]:
-    """Yield the productions of all nights, as the running analysis has them."""
-    for night in sorted(settings.directories.analysis_dir.glob("*")):
-        if not re.fullmatch(r"\d{8}", night.name):
-            continue
-        try:
-            date = datetime.datetime.strptime(night.name, "%Y%m%d").date()
-        except ValueError:
-            continue
-        for production in sorted(night.iterdir()):
-            if production.is_dir() and options.prod_id in ("", production.name):
-                yield NightlyClose(date=date, telescope=options.telescope, prod_id=production.name)

@@ -14,6 +14,7 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+from lstosa_luigi import archives
 from lstosa_luigi.execution.verdicts import verdict
 
 TAIL_BYTES = 65536
@@ -164,6 +165,11 @@ def last_lines(path: Path, count: int | None = None, since: int = 0) -> str:
             end = file.seek(0, 2)
             file.seek(max(end - TAIL_BYTES, since))
             text = file.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        try:
+            text = archives.read_text(path)[-TAIL_BYTES:]
+        except OSError:
+            return ""
     except OSError:
         return ""
     if count is None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from lstosa_luigi.archives import read_text
 from lstosa_luigi.execution.files import write_whole
 
 SCHEMA_VERSION = 2
@@ -100,9 +101,9 @@ def write_record(path: Path, record: Record) -> None:
 
 
 def read_record(path: Path) -> Record | None:
-    """Return the record, None if there is none or it cannot be read."""
+    """Return the record, archived or not; None if there is none or it cannot be read."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(read_text(path))
         for key in ("argv", "inputs", "outputs"):
             data[key] = tuple(data[key])
         data["decided"] = tuple(data.get("decided", ()))

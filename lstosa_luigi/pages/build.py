@@ -14,6 +14,7 @@ import datetime
 import fcntl
 import functools
 import importlib.metadata
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,7 @@ def _write_night(root: NightlyClose, pages: PageLayout) -> None:
         sections=_sections(page),
         undone_title=_undone_title(status),
         attempts_of=attempts_of,
+        is_file=os.path.isfile,
         nav=_nav(pages, at, layout),
         **common,
     )

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from lstosa_luigi import config
+from lstosa_luigi.archives import names_in
 from lstosa_luigi.closing import ObservationOver
 from lstosa_luigi.errors import LstosaError
 from lstosa_luigi.execution.files import owners
@@ -323,6 +324,7 @@ def _records(series: Iterable[Series], files: dict[str, File]) -> dict[str, Reco
     for one in series:
         directory, _, name = one.record.rpartition("/")
         entries = listed(directory)
+        archived = names_in(Path(directory))
         there: list[int | None] = []
         wanted: list[int | None] = []
         for member in one.members:
@@ -331,7 +333,7 @@ def _records(series: Iterable[Series], files: dict[str, File]) -> dict[str, Reco
             wanted += {there[0], there[len(there) // 2], there[-1]}
         for member in wanted:
             file = one.of(name, member)
-            if file in entries:
+            if file in entries or file in archived:
                 found[f"{directory}/{file}"] = read_record(Path(directory, file))
     return found
 

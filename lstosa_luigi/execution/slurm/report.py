@@ -4,11 +4,13 @@ from __future__ import annotations
 
 __all__ = ["Execution", "executions", "live_elements"]
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from lstosa_luigi.archives import names_in
 from lstosa_luigi.execution.record import Record, read_record
 from lstosa_luigi.execution.slurm import journal
 from lstosa_luigi.execution.slurm.manifest import SUFFIX, read_manifest
@@ -85,11 +87,11 @@ def executions(arrays: Path, records: Path, queue: Iterable[QueueRow]) -> list[E
 
 
 def _records(directory: Path) -> list[Record]:
-    try:
-        paths = [Path(entry.path) for entry in os.scandir(directory)]
-    except OSError:
-        return []
-    return [record for path in paths if (record := read_record(path)) is not None]
+    names = set(names_in(directory))
+    with contextlib.suppress(OSError):
+        names.update(entry.name for entry in os.scandir(directory))
+    records = (read_record(directory / name) for name in sorted(names))
+    return [record for record in records if record is not None]
 
 
 def _of_record(record: Record) -> Execution:
