@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from lstosa_luigi.cli import (
+    account,
     cancel,
     decide,
     import_config,
@@ -43,6 +44,7 @@ VERBS = {
     "reopen": reopen,
     "jobs": jobs,
     "cancel": cancel,
+    "account": account,
     "nightly": nightly,
     "notify": notify,
     "install-service": install_service,
