@@ -109,7 +109,7 @@ def _causes(classes: Sequence[ClassAccount]) -> list[str]:
     found = [(one.product, cause) for one in classes for cause in one.causes]
     if not found:
         return []
-    head = ("Lost", "for", "Attempts", "Retried", "CPU h", "Elapsed h")
+    head = ("Class", "lost for", "Attempts", "Retried", "CPU h", "Elapsed h")
     return _table(head, [_cause(product, cause) for product, cause in found], words=2)
 
 

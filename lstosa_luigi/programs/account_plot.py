@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from typing import Any
 
@@ -21,7 +22,9 @@ MARKED = {"DL1": 0, "datacheck": 4, "DL2": 2, "DL3": 1, "closed": 5}
 SOON_H = 48.0
 """A night that was begun later after its observation was processed at leisure, or anew."""
 SMALL = 14
-"""Nights whose names stand without a turn."""
+"""So many nights are named in short; of so many classes the names are of the usual size."""
+NIGHT_IN, NAME_IN, LEGEND_IN, WIDEST_IN = 0.42, 0.18, 2.5, 40.0
+"""Inches that a night gets, that its name needs, of the legend with the axis, of all at most."""
 
 
 def main() -> int:
@@ -47,7 +50,7 @@ def draw(account: dict[str, Any]) -> Any:
     from matplotlib.figure import Figure
 
     nights = account["nights"]
-    wide = min(max(8.0, 2.5 + 0.42 * len(nights)), 40.0)
+    wide = min(max(8.0, LEGEND_IN + NIGHT_IN * len(nights)), WIDEST_IN)
     figure = Figure(figsize=(wide, 8.5), layout="constrained")
     above, below = figure.subplots(2, 1)
     if len(nights) == 1:
@@ -57,6 +60,8 @@ def draw(account: dict[str, Any]) -> Any:
         _steps(below, night)
         return figure
     names = _names(nights)
+    # of very many, as many names as find room
+    places = range(0, len(nights), math.ceil(len(nights) * NAME_IN / (wide - LEGEND_IN)))
     first, last = nights[0]["date"], nights[-1]["date"]
     prods = {night["prod_id"] for night in nights}
     of = f", {prods.pop()}" if len(prods) == 1 else ""
@@ -65,8 +70,8 @@ def draw(account: dict[str, Any]) -> Any:
     _levels(below, nights)
     for axes in (above, below):
         axes.set_xlim(-0.6, len(nights) - 0.4)
-        axes.set_xticks(range(len(nights)), names)
-        if len(nights) > SMALL or any("\n" in name for name in names):
+        axes.set_xticks(places, [names[place] for place in places])
+        if max(map(len, names)) > len("02-20"):
             axes.tick_params(axis="x", labelrotation=90)
     above.tick_params(axis="x", labelbottom=False)
     return figure
@@ -90,13 +95,15 @@ def _classes(axes: Any, night: dict[str, Any]) -> None:
     lost = [one["lost_cpu_hours"] for one in classes]
     made = [one["cpu_hours"] - one["lost_cpu_hours"] for one in classes]
     axes.barh(names, made, color=COLOURS[0], label="made products")
-    axes.barh(names, lost, left=made, color=COLOURS[5], label="lost by failures")
+    bars = axes.barh(names, lost, left=made, color=COLOURS[5], label="lost")
+    size = 8 if len(names) > SMALL else 10
+    axes.bar_label(bars, [f"{one['cpu_hours']:.2f}" for one in classes], padding=4, fontsize=size)
+    axes.margins(x=0.12)
     axes.set_xlabel("CPU time [h]")
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
-    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
-    if len(names) > SMALL:
-        axes.tick_params(axis="y", labelsize=7)
+    axes.legend(loc="lower right", ncols=2, bbox_to_anchor=(1.0, 1.0), frameon=False)
+    axes.tick_params(axis="y", labelsize=size)
 
 
 def _steps(axes: Any, night: dict[str, Any]) -> None:
@@ -152,9 +159,10 @@ def _levels(axes: Any, nights: list[dict[str, Any]]) -> None:
     """Draw a marker for each level of each night."""
     key, since = _since(nights)
     left_out = [night for night in nights if not _is_soon(night) and key.endswith("observation")]
-    for name, marker in LEVELS.items():
+    for number, (name, marker) in enumerate(LEVELS.items()):
+        beside = 0.12 * (number - len(LEVELS) // 2)  # levels that are close in time stay apart
         points = [
-            (place, level[key])
+            (place + beside, level[key])
             for place, night in enumerate(nights)
             if night not in left_out
             for level in night["levels"]
@@ -170,7 +178,9 @@ def _levels(axes: Any, nights: list[dict[str, Any]]) -> None:
         )
     axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     axes.set_ylabel(f"time after\n{since} [h]")
-    axes.grid(alpha=0.3)
+    axes.grid(axis="y", alpha=0.3)
+    for place in range(len(nights) - 1):
+        axes.axvline(place + 0.5, color="black", alpha=0.1, linewidth=0.8)
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), frameon=False)
     if left_out:
         count = f"{len(left_out)} nights" if len(left_out) > 1 else "1 night"
