@@ -7,7 +7,7 @@ as well stand in both, and are known by the element of their job array.
 
 from __future__ import annotations
 
-__all__ = ["Attempt", "Found", "Product", "class_of", "find_attempts"]
+__all__ = ["CountedAttempt", "CountedProduct", "Found", "class_of", "find_attempts"]
 
 import collections
 import dataclasses
@@ -21,7 +21,7 @@ OVER = ("done", "refused")
 
 
 @dataclasses.dataclass(frozen=True)
-class Attempt:
+class CountedAttempt:
     """One attempt.
 
     Parameters
@@ -62,7 +62,7 @@ class Attempt:
 
 
 @dataclasses.dataclass(frozen=True)
-class Product:
+class CountedProduct:
     """The attempts to make one product.
 
     Parameters
@@ -71,7 +71,7 @@ class Product:
         As in file names.
     product : str
         Its class.
-    attempts : tuple of Attempt
+    attempts : tuple of CountedAttempt
         Oldest first; at least one.
     unknown : int
         Attempts of which nothing is known but that they were: before records kept them, or too
@@ -80,7 +80,7 @@ class Product:
 
     name: str
     product: str
-    attempts: tuple[Attempt, ...]
+    attempts: tuple[CountedAttempt, ...]
     unknown: int = 0
 
 
@@ -88,7 +88,7 @@ class Product:
 class Found:
     """All that is known of a night; *damaged* names products whose records cannot be read."""
 
-    products: tuple[Product, ...]
+    products: tuple[CountedProduct, ...]
     damaged: tuple[str, ...]
 
 
@@ -114,7 +114,7 @@ def find_attempts(
         killed[failed.job][failed.element] = failed
     elements = {failed.element for failed in on_slurm}
     used: dict[str, float] = collections.defaultdict(float)
-    found: dict[str, tuple[list[Attempt], int]] = {}
+    found: dict[str, tuple[list[CountedAttempt], int]] = {}
     damaged = []
     for name, record in records:
         if record is None:
@@ -137,7 +137,7 @@ def find_attempts(
             used[element] += rest
             attempts.append(_killed(failed, rest))
     products = (
-        Product(name, class_of(name), tuple(sorted(attempts, key=_end)), unknown)
+        CountedProduct(name, class_of(name), tuple(sorted(attempts, key=_end)), unknown)
         for name, (attempts, unknown) in sorted(found.items())
     )
     return Found(tuple(products), tuple(damaged))
@@ -145,7 +145,7 @@ def find_attempts(
 
 def _recorded(
     history: Sequence[Earlier], on_slurm: dict[str, journal.Attempt]
-) -> Iterator[Attempt]:
+) -> Iterator[CountedAttempt]:
     """Yield the attempts that have a record, and take what Slurm tells of them off *on_slurm*."""
     last = {past.job_id: place for place, past in enumerate(history)}  # one may have been requeued
     for place, past in enumerate(history):
@@ -154,7 +154,7 @@ def _recorded(
         if past.state not in OVER:
             cause = group_of(past.cause, failed.cause if failed is not None else "")
             memory_kb = max(memory_kb, failed.memory_kb if failed is not None else 0)
-        yield Attempt(
+        yield CountedAttempt(
             state=past.state,
             start=past.start,
             end=past.end,
@@ -174,8 +174,8 @@ def _unknown(number: int, history: Sequence[Earlier], on_slurm: int) -> int:
     return max(number - by_others - ours - on_slurm, 0)
 
 
-def _killed(failed: journal.Attempt, seconds: float) -> Attempt:
-    return Attempt(
+def _killed(failed: journal.Attempt, seconds: float) -> CountedAttempt:
+    return CountedAttempt(
         state="cancelled" if failed.cause == CANCELLED else "failed",
         start="",
         end=failed.ended,
@@ -187,5 +187,5 @@ def _killed(failed: journal.Attempt, seconds: float) -> Attempt:
     )
 
 
-def _end(attempt: Attempt) -> str:
+def _end(attempt: CountedAttempt) -> str:
     return attempt.end

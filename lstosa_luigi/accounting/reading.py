@@ -8,7 +8,7 @@ import datetime
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lstosa_luigi.accounting.attempts import Product, class_of, find_attempts
+from lstosa_luigi.accounting.attempts import CountedProduct, class_of, find_attempts
 from lstosa_luigi.accounting.model import Account, NightAccount
 from lstosa_luigi.accounting.sums import account_of_classes, total_of
 from lstosa_luigi.accounting.times import levels_of, observation_of, parse
@@ -45,7 +45,7 @@ def read_account(
         If there are no records of any of the nights.
     """
     nights: list[NightAccount] = []
-    every: list[Product] = []
+    every: list[CountedProduct] = []
     without = []
     for date in dates:
         found = list(_productions(directories, date, telescope, prod_id))
@@ -80,7 +80,7 @@ def _productions(
             yield Layout(directories, telescope, directory.name, "", date)
 
 
-def _read(layout: Layout, every: list[Product]) -> NightAccount | None:
+def _read(layout: Layout, every: list[CountedProduct]) -> NightAccount | None:
     """Return what a night cost, and add its products to *every*; None if it has no records."""
     merged: dict[str, Path] = {}
 

@@ -8,21 +8,21 @@ import collections
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 
-from lstosa_luigi.accounting.attempts import Attempt, Product
+from lstosa_luigi.accounting.attempts import CountedAttempt, CountedProduct
 from lstosa_luigi.accounting.model import ORDER, CauseAccount, ClassAccount, Memory
 
 TOTAL = "Total"
 
 
-def account_of_classes(products: Iterable[Product]) -> tuple[ClassAccount, ...]:
+def account_of_classes(products: Iterable[CountedProduct]) -> tuple[ClassAccount, ...]:
     """Return what each class cost, in the order in which classes follow each other."""
-    kinds: dict[str, list[Product]] = collections.defaultdict(list)
+    kinds: dict[str, list[CountedProduct]] = collections.defaultdict(list)
     for product in products:
         kinds[product.product].append(product)
     return tuple(_account(kind, kinds[kind]) for kind in sorted(kinds, key=_place))
 
 
-def total_of(products: Sequence[Product]) -> ClassAccount:
+def total_of(products: Sequence[CountedProduct]) -> ClassAccount:
     """Return what all classes cost together; of memory that would mean nothing."""
     return _account(TOTAL, products)
 
@@ -31,7 +31,7 @@ def _place(kind: str) -> tuple[int, str]:
     return (ORDER.index(kind) if kind in ORDER else len(ORDER), kind)
 
 
-def _account(kind: str, products: Sequence[Product]) -> ClassAccount:
+def _account(kind: str, products: Sequence[CountedProduct]) -> ClassAccount:
     last = [product.attempts[-1] for product in products]
     ours = [a for product in products for a in product.attempts if not a.source]
     lost = [attempt for attempt in ours if attempt.is_lost]
@@ -57,15 +57,15 @@ def _account(kind: str, products: Sequence[Product]) -> ClassAccount:
     )
 
 
-def _cpu(attempts: Iterable[Attempt]) -> float:
+def _cpu(attempts: Iterable[CountedAttempt]) -> float:
     return sum(attempt.cpu_seconds or 0.0 for attempt in attempts)
 
 
-def _elapsed(attempts: Iterable[Attempt]) -> float:
+def _elapsed(attempts: Iterable[CountedAttempt]) -> float:
     return sum(attempt.seconds for attempt in attempts)
 
 
-def _memory(attempts: Sequence[Attempt]) -> Memory:
+def _memory(attempts: Sequence[CountedAttempt]) -> Memory:
     asked = [a.mem_mb for a in attempts if a.mem_mb]
     used = [a.memory_kb / 1024 for a in attempts if a.memory_kb]
     asked_median = statistics.median(asked) if asked else None
@@ -79,8 +79,8 @@ def _memory(attempts: Sequence[Attempt]) -> Memory:
     )
 
 
-def _causes(products: Iterable[Product]) -> Iterator[CauseAccount]:
-    groups: dict[str, list[tuple[Attempt, bool]]] = collections.defaultdict(list)
+def _causes(products: Iterable[CountedProduct]) -> Iterator[CauseAccount]:
+    groups: dict[str, list[tuple[CountedAttempt, bool]]] = collections.defaultdict(list)
     for product in products:
         for place, attempt in enumerate(product.attempts, 1):
             if attempt.is_lost and not attempt.source:

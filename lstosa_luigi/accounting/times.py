@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from lstosa_luigi.accounting.attempts import OVER, Product
+from lstosa_luigi.accounting.attempts import OVER, CountedProduct
 from lstosa_luigi.accounting.model import Level, Observation
 from lstosa_luigi.errors import LstosaError
 from lstosa_luigi.layout import Layout
@@ -98,7 +98,7 @@ def _utc(seconds: float) -> datetime.datetime:
     return datetime.datetime.fromtimestamp(int(seconds), datetime.timezone.utc)
 
 
-def levels_of(layout: Layout, products: Iterable[Product]) -> tuple[Level, ...]:
+def levels_of(layout: Layout, products: Iterable[CountedProduct]) -> tuple[Level, ...]:
     """Return when the last product of each level was there, and when the night was closed.
 
     What lstosa made counts with the time that is known of it.
