@@ -13,14 +13,14 @@ import collections
 import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
-from lstosa_luigi.accounting.causes import CANCELLED, group_of
+from lstosa_luigi.accounting.causes import CANCELLED, LOST, group_of
 from lstosa_luigi.execution.record import Earlier, Record
 from lstosa_luigi.execution.slurm import journal
 
 OVER = ("done", "refused")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class CountedAttempt:
     """One attempt.
 
@@ -61,7 +61,7 @@ class CountedAttempt:
         return self.state not in OVER
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class CountedProduct:
     """The attempts to make one product.
 
@@ -111,7 +111,8 @@ def find_attempts(
     """
     killed: dict[str, dict[str, journal.Attempt]] = collections.defaultdict(dict)
     for failed in on_slurm:  # two clients may have noticed the same end
-        killed[failed.job][failed.element] = failed
+        if _has_begun(failed):
+            killed[failed.job][failed.element] = failed
     elements = {failed.element for failed in on_slurm}
     used: dict[str, float] = collections.defaultdict(float)
     found: dict[str, tuple[list[CountedAttempt], int]] = {}
@@ -141,6 +142,11 @@ def find_attempts(
         for name, (attempts, unknown) in sorted(found.items())
     )
     return Found(tuple(products), tuple(damaged))
+
+
+def _has_begun(failed: journal.Attempt) -> bool:
+    """Whether it came to an attempt: not of what was cancelled while it waited in the queue."""
+    return bool(failed.seconds or failed.node or failed.cause == LOST)
 
 
 def _recorded(

@@ -97,8 +97,9 @@ def _classes(axes: Any, night: dict[str, Any]) -> None:
     axes.barh(names, made, color=COLOURS[0], label="made products")
     bars = axes.barh(names, lost, left=made, color=COLOURS[5], label="lost")
     size = 8 if len(names) > SMALL else 10
-    axes.bar_label(bars, [f"{one['cpu_hours']:.2f}" for one in classes], padding=4, fontsize=size)
-    axes.margins(x=0.12)
+    axes.bar_label(bars, [_number(one["cpu_hours"]) for one in classes], padding=4, fontsize=size)
+    most = max((one["cpu_hours"] for one in classes), default=0.0)
+    axes.set_xlim(0.0, 1.15 * most or 1.0)  # with room for the numbers
     axes.set_xlabel("CPU time [h]")
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
@@ -214,6 +215,10 @@ def _level_name(name: str) -> str:
 
 def _colour(level: str) -> str:
     return COLOURS[MARKED[level]]
+
+
+def _number(hours: float) -> str:
+    return f"{hours:.0f}" if hours >= 100 else f"{hours:.3g}"
 
 
 def _hours_and_minutes(hours: float) -> str:

@@ -128,6 +128,14 @@ def test_element_that_was_requeued_and_then_killed_counts_both_attempts():
     assert {cause.cause for cause in one.causes} == {"cancelled", "out of memory"}
 
 
+def test_job_that_was_cancelled_while_it_waited_in_the_queue_is_no_attempt():
+    waiting = dataclasses.replace(KILLED, cause="cancelled", seconds=0.0, memory_kb=0, node="")
+    assert numbers(account(RECORD, waiting)) == (1, 0, 1, 0, 0, 0)
+    assert find_attempts([], [waiting]).products == ()
+    vanished = dataclasses.replace(waiting, cause="lost")
+    assert numbers(account(RECORD, vanished)) == (1, 0, 2, 1, 0, 1)
+
+
 def test_products_that_one_element_makes_share_its_time():
     """DL1A was made in 100 s of an element that was killed 40 s later, in DL1Check."""
     check = dataclasses.replace(
