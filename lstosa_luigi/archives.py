@@ -1,7 +1,7 @@
 """The archive of a closed night: logs and records in one file, read as if they still lay there.
 
-It is a zip file beside the directories that it stands for, so that each member can be read by itself.
-A file that lies there counts more than the archive: it was written since.
+It is a zip file beside the directories that it stands for, of which each member can be read by
+itself. A file that lies there counts more than the archive: it was written since.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _archived(path: Path) -> str | None:
 
 
 def _open(path: Path) -> zipfile.ZipFile | None:
-    """Return an archive; None if there is none, or it cannot be read (``lstosa verify`` says so)."""
+    """Return an archive; None if there is none or it is damaged, which ``lstosa verify`` says."""
     try:
         status = os.stat(path)  # noqa: PTH116 - asked of each record that is not there
     except OSError:

@@ -9,6 +9,7 @@ function is the command as configured: a program and, perhaps, options of its ow
 from __future__ import annotations
 
 __all__ = [
+    "account_plot",
     "catb_calibration",
     "charge_calibration",
     "check_dl1",
@@ -177,6 +178,11 @@ def first_events(input_files: Iterable[str], output_file: str) -> Argv:
     """Say what the first events of a run hold, by the first of these raw files that tells."""
     program = str(PROGRAMS / "first_events.py")
     return ("python", program, f"--output-file={output_file}", *input_files)
+
+
+def account_plot(output_file: str, file_format: str) -> Argv:
+    """Draw what nights cost, which is read from standard input."""
+    return ("python", str(PROGRAMS / "account_plot.py"), output_file, file_format)
 
 
 def link_or_copy(directory: str, names: Iterable[str], output_dir: str) -> Argv:

@@ -248,7 +248,7 @@ def test_configured_command_may_carry_options_of_its_own():
     assert line[:5] == ("my_tool", "--tel-id=1", "--note", "two words", "-r")
 
 
-OURS = {"first_events", "link_or_copy"}
+OURS = {"account_plot", "first_events", "link_or_copy"}
 """Commands that start a program of ours with the Python of the tools."""
 
 
@@ -260,8 +260,10 @@ def test_every_kind_of_command_is_in_the_table():
 def test_programs_of_ours_are_run_by_their_path():
     look = commands.first_events(["/R0/a b", "/R0/c"], "/o.json")
     copy = commands.link_or_copy("/R0/20240302", ["a", "b"], "/o")
-    assert [line[0] for line in (look, copy)] == ["python", "python"]
-    assert all(Path(line[1]).is_file() for line in (look, copy))
+    plot = commands.account_plot("/o.png", "png")
+    assert {line[0] for line in (look, copy, plot)} == {"python"}
+    assert all(Path(line[1]).is_file() for line in (look, copy, plot))
+    assert plot[2:] == ("/o.png", "png")
     assert look[2:] == ("--output-file=/o.json", "/R0/a b", "/R0/c")
     assert copy[2:] == ("--output-dir=/o", "--from=/R0/20240302", "a", "b")
 

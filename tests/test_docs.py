@@ -78,6 +78,7 @@ VARIABLE = (
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", "TIME"),
     (r"\d\d:\d\d:\d\d +\d+\.\d s", "TIME SECONDS"),
     (r" +\d+(\.\d)? (B|kB|MB|GB)\b", " SIZE"),
+    (r"(?<= )\d+\.\d{3}(?= |$)", "HOURS"),
     (r"localhost:\d+", "localhost:PORT"),
     (r" +", " "),
 )

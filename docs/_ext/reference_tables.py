@@ -3,6 +3,7 @@
 ``.. configuration::`` lists every key of every section of ``lstosa_luigi.config``;
 ``.. task-parameters::`` lists the tasks that ``luigi --module lstosa_luigi`` knows;
 ``.. status-json::`` lists the keys of ``lstosa status --json``;
+``.. account-json::`` lists those of ``lstosa account --json``;
 ``.. lstosa-keys::`` lists the keys of lstosa's own configuration and what becomes of them.
 All are plain functions that return reStructuredText, so that a test can read them.
 """
@@ -19,6 +20,7 @@ from sphinx.util.docutils import SphinxDirective
 
 import lstosa_luigi
 from lstosa_luigi import config, sections
+from lstosa_luigi.accounting.data import SCHEMA as ACCOUNT_SCHEMA
 from lstosa_luigi.execution.slurm import options
 from lstosa_luigi.migration import keys
 from lstosa_luigi.products.base import NightTask
@@ -138,14 +140,23 @@ def task_parameters() -> str:
 
 def status_json() -> str:
     """Return the keys of the status of a night, of the whole and of each of its parts."""
-    schema = json.loads(SCHEMA.read_text())
+    return schema_tables("The night", json.loads(SCHEMA.read_text()))
+
+
+def account_json() -> str:
+    """Return the keys of what nights cost, of the whole and of each of its parts."""
+    return schema_tables("All nights", json.loads(ACCOUNT_SCHEMA.read_text()))
+
+
+def schema_tables(whole: str, schema: dict) -> str:
+    """Return a table for the whole of a JSON Schema and for each of its parts."""
     parts = [
-        ("The night", schema),
+        (whole, schema),
         *((f"A {name}", part) for name, part in schema["$defs"].items()),
     ]
     lines = []
     for title, part in parts:
-        if part.get("type") != "object":
+        if "object" not in part.get("type", ()):
             continue
         rows = [
             (f"``{key}``", json_kind(value), value.get("description", ""))
@@ -189,11 +200,13 @@ class Generated(SphinxDirective):
         self.env.note_dependency(__file__)
         self.env.note_dependency(sections.__file__)
         self.env.note_dependency(str(SCHEMA))
+        self.env.note_dependency(str(ACCOUNT_SCHEMA))
         self.env.note_dependency(keys.__file__)
         makers = {
             "configuration": configuration,
             "task-parameters": task_parameters,
             "status-json": status_json,
+            "account-json": account_json,
             "lstosa-keys": lstosa_keys,
         }
         return self.parse_text_to_nodes(makers[self.name](), allow_section_headings=True)
@@ -211,6 +224,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("configuration", Generated)
     app.add_directive("task-parameters", Generated)
     app.add_directive("status-json", Generated)
+    app.add_directive("account-json", Generated)
     app.add_directive("lstosa-keys", Generated)
     app.connect("autodoc-process-docstring", keep_colons, priority=400)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

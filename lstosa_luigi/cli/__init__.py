@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from lstosa_luigi.cli import (
+    account,
     archive,
     cancel,
     decide,
@@ -45,6 +46,7 @@ VERBS = {
     "reopen": reopen,
     "jobs": jobs,
     "cancel": cancel,
+    "account": account,
     "nightly": nightly,
     "archive": archive,
     "notify": notify,

@@ -158,6 +158,9 @@ def run(job: Job, place: Place = HERE) -> Record | None:
     )
     if not record.is_over and job.is_made():
         return record  # another copy of the job made it: its record is the one of the product
+    # read only now: another copy may have ended since this one began
+    before = read_record(Path(job.record))
+    record = record._replace(earlier=() if before is None else before.history())
     # a full disk must not hide the cause of the failure
     with contextlib.suppress(OSError, Cancelled), _signals_as_exceptions():
         write_record(Path(job.record), record)

@@ -1,19 +1,48 @@
-"""The record of one execution: what ran where, when, how it ended, and what it cost."""
+"""The record of one product: what ran where, when, how it ended, and what each attempt cost."""
 
 from __future__ import annotations
 
-__all__ = ["Record", "read_record", "write_record"]
+__all__ = ["Earlier", "Record", "read_record", "read_records", "write_record"]
 
+import contextlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from lstosa_luigi.archives import read_text
+from lstosa_luigi.archives import names_in, read_text
 from lstosa_luigi.execution.files import write_whole
 
-SCHEMA_VERSION = 2
-"""2 since a record says how large its files are; records of version 1 are read as well."""
+SCHEMA_VERSION = 3
+"""2 since a record says how large its files are, 3 since it keeps what is known of the attempts
+before; records of versions 1 and 2 are read as well."""
+MAX_EARLIER = 100
+"""Attempts that are kept: one that is made again every few minutes for weeks must not grow."""
+SUFFIX = ".json"
+
+
+class Earlier(NamedTuple):
+    """What is kept of an attempt once another followed.
+
+    The values are those that its own :class:`Record` had.
+    """
+
+    attempt: int
+    state: str
+    start: str
+    end: str
+    seconds: float
+    cpu_seconds: float
+    peak_memory_kb: int
+    host: str
+    job_id: str
+    mem_mb: int
+    cpus: int
+    exit_code: int | None
+    signal: int | None
+    cause: str
+    source: str = ""
 
 
 class Record(NamedTuple):
@@ -61,6 +90,8 @@ class Record(NamedTuple):
     files : dict of str to (int, int)
         The files that are there, once it is done: size in bytes and time of the last change in
         nanoseconds since 1970, as they were when they had been checked and put into place.
+    earlier : tuple of Earlier
+        The attempts before, oldest first, at most the last 100 of them.
     """
 
     name: str
@@ -87,6 +118,7 @@ class Record(NamedTuple):
     source: str = ""
     decided: tuple[str, ...] = ()
     files: Mapping[str, tuple[int, int]] = {}
+    earlier: tuple[Earlier, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -94,10 +126,17 @@ class Record(NamedTuple):
         """Whether there is nothing left to do: it was made, or the tool refused to."""
         return self.state in ("done", "refused")
 
+    def history(self) -> tuple[Earlier, ...]:
+        """Return all that is kept of the attempts so far, this one last."""
+        this = Earlier(*(getattr(self, field) for field in Earlier._fields))
+        return (*self.earlier, this)[-MAX_EARLIER:]
+
 
 def write_record(path: Path, record: Record) -> None:
     """Write a record; the one of the attempt before is replaced."""
-    write_whole(path, json.dumps(record._asdict(), indent=1) + "\n")
+    data = record._asdict()
+    data["earlier"] = [attempt._asdict() for attempt in record.earlier]
+    write_whole(path, json.dumps(data, indent=1) + "\n")
 
 
 def read_record(path: Path) -> Record | None:
@@ -109,6 +148,30 @@ def read_record(path: Path) -> Record | None:
         data["decided"] = tuple(data.get("decided", ()))
         files = data.get("files", {})
         data["files"] = {path: (int(size), int(time)) for path, (size, time) in files.items()}
+        data["earlier"] = tuple(Earlier(**attempt) for attempt in data.get("earlier", ()))
         return Record(**data)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
+
+
+def read_records(directory: Path) -> Iterator[tuple[str, Record | None]]:
+    """Yield all records of a night, archived or not, by the names of their products.
+
+    The directory is listed once.
+
+    Parameters
+    ----------
+    directory : Path
+        Where they are (``Layout.record("").parent``); none are there if it is not.
+
+    Yields
+    ------
+    tuple of str and (Record or None)
+        None for one that cannot be read.
+    """
+    names = set(names_in(directory))
+    with contextlib.suppress(OSError):
+        names.update(os.listdir(directory))  # noqa: PTH208 - names are all that is wanted
+    for name in sorted(names):
+        if name.endswith(SUFFIX) and not name.startswith("."):  # that is half-written
+            yield name.removesuffix(SUFFIX), read_record(directory / name)

@@ -1,5 +1,6 @@
 """What runs inside a job: its files appear whole or not at all, whatever the command does."""
 
+import json
 import os
 import signal
 import subprocess
@@ -253,6 +254,37 @@ def test_attempts_are_counted_and_only_the_last_is_explained(make_job, tmp_path)
     record = failure(job)
     assert (record.attempt, record.cause) == (2, "exit code 4")
     assert Path(job.log).read_text().count("=== ") == 2
+
+
+def test_failed_attempts_leave_a_trace_in_the_record(make_job, tmp_path):
+    job = make_job(f"test -e {tmp_path}/lucky && echo events > out.txt || exit 4")
+    first, second = failure(job), failure(job)
+    (tmp_path / "lucky").touch()
+    last = payload.run(job, payload.Place("7_1", 2048, 1))
+    assert read_record(Path(job.record)) == last
+    assert (last.state, last.attempt, last.job_id) == ("done", 3, "7_1")
+    told = [(e.attempt, e.state, e.exit_code, e.cause, e.job_id) for e in last.earlier]
+    assert told == [(n, "failed", 4, "exit code 4", "") for n in (1, 2)]
+    costs = [(e.seconds, e.cpu_seconds, e.peak_memory_kb) for e in last.earlier]
+    assert costs == [(r.seconds, r.cpu_seconds, r.peak_memory_kb) for r in (first, second)]
+
+
+def test_attempt_of_another_copy_that_ended_meanwhile_is_kept(make_job, tmp_path):
+    """The command itself runs the other copy, which fails before this one does."""
+    other = make_job("exit 5")
+    spec = tmp_path / "other.json"
+    spec.write_text(json.dumps(other.to_json()))
+    program = Path(payload.__file__).with_name("job.py")
+    last = failure(make_job(f"{sys.executable} {program} < {spec}; exit 6"))
+    assert [(e.attempt, e.exit_code) for e in last.earlier] == [(1, 5)]
+
+
+def test_record_that_was_removed_takes_its_history_with_it(make_job):
+    job = make_job("exit 4")
+    failure(job)
+    Path(job.record).unlink()
+    record = failure(job)
+    assert (record.attempt, record.earlier) == (1, ())
 
 
 def test_full_disk_is_told_even_if_the_command_could_not_say(make_job, monkeypatch):

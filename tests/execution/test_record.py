@@ -4,7 +4,13 @@ import json
 
 import pytest
 
-from lstosa_luigi.execution.record import Record, read_record, write_record
+from lstosa_luigi.execution.record import (
+    MAX_EARLIER,
+    Record,
+    read_record,
+    read_records,
+    write_record,
+)
 
 RECORD = Record(
     name="Run01807.0003_DL1A",
@@ -40,7 +46,36 @@ def test_person_can_read_a_record(tmp_path):
     write_record(tmp_path / "a.json", RECORD)
     text = (tmp_path / "a.json").read_text()
     assert ' "cause": "killed by SIGKILL",\n' in text
-    assert json.loads(text)["schema_version"] == 2
+    assert json.loads(text)["schema_version"] == 3
+
+
+def test_attempts_before_are_read_as_they_were_written(tmp_path):
+    path = tmp_path / "a.json"
+    after = RECORD._replace(attempt=3, state="done", earlier=RECORD.history())
+    write_record(path, after)
+    assert read_record(path) == after
+    (before,) = json.loads(path.read_text())["earlier"]
+    assert (before["attempt"], before["signal"], before["cpu_seconds"]) == (2, 9, 58.5)
+    assert before["cause"] == "killed by SIGKILL"
+
+
+def test_history_of_a_product_that_always_fails_does_not_grow_for_ever():
+    record = RECORD
+    for attempt in range(1, MAX_EARLIER + 50):
+        record = record._replace(attempt=attempt, earlier=record.history())
+    assert len(record.earlier) == MAX_EARLIER
+    assert [e.attempt for e in record.earlier[-2:]] == [MAX_EARLIER + 47, MAX_EARLIER + 48]
+
+
+def test_records_of_a_night_are_those_in_its_directory(tmp_path):
+    assert list(read_records(tmp_path / "none")) == []
+    write_record(tmp_path / "b.json", RECORD._replace(name="b"))
+    write_record(tmp_path / "a.json", RECORD._replace(name="a"))
+    (tmp_path / "damaged.json").write_text("{")
+    (tmp_path / ".c.json@host.1.2").write_text("half")
+    (tmp_path / ".d.json").write_text("half")
+    found = {name: record and record.name for name, record in read_records(tmp_path)}
+    assert found == {"a": "a", "b": "b", "damaged": None}
 
 
 @pytest.mark.parametrize(
@@ -55,6 +90,7 @@ def test_person_can_read_a_record(tmp_path):
         json.dumps({"argv": [], "inputs": [], "outputs": []}),
         json.dumps({**RECORD._asdict(), "of_the_future": 1}),
         json.dumps({**RECORD._asdict(), "argv": None}),
+        json.dumps({**RECORD._asdict(), "earlier": [{"attempt": 1}]}),
         "\udcff",
     ],
 )
@@ -65,10 +101,13 @@ def test_record_that_cannot_be_read_counts_as_none(tmp_path, text):
     assert read_record(path) is None
 
 
-def test_record_of_version_1_has_no_sizes(tmp_path):
+@pytest.mark.parametrize(("version", "lacking"), [(1, ("files", "earlier")), (2, ("earlier",))])
+def test_record_of_an_older_version_lacks_what_came_later(tmp_path, version, lacking):
     path = tmp_path / "a.json"
-    data = {**RECORD._asdict(), "schema_version": 1}
-    del data["files"]
+    data = {**RECORD._asdict(), "schema_version": version}
+    for key in lacking:
+        del data[key]
     path.write_text(json.dumps(data))
     record = read_record(path)
-    assert (record.files, record.schema_version) == ({}, 1)
+    assert (record.earlier, record.schema_version) == ((), version)
+    assert record.files == ({} if version == 1 else RECORD.files)

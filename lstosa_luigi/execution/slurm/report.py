@@ -4,14 +4,12 @@ from __future__ import annotations
 
 __all__ = ["Execution", "executions", "live_elements"]
 
-import contextlib
 import dataclasses
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from lstosa_luigi.archives import names_in
-from lstosa_luigi.execution.record import Record, read_record
+from lstosa_luigi.execution.record import Record, read_records
 from lstosa_luigi.execution.slurm import journal
 from lstosa_luigi.execution.slurm.manifest import SUFFIX, read_manifest
 from lstosa_luigi.execution.slurm.parse import ElementId, QueueRow
@@ -79,19 +77,13 @@ def executions(arrays: Path, records: Path, queue: Iterable[QueueRow]) -> list[E
     """
     past = [_of_attempt(attempt) for attempt in journal.read(arrays)]
     told = {(execution.title, execution.job_id) for execution in past}
-    for record in _records(records):
+    for _, record in read_records(records):
+        if record is None:
+            continue
         if not record.job_id or (record.title, record.job_id) not in told:
             past.append(_of_record(record))
     past.sort(key=lambda execution: execution.when)
     return past + _live(arrays, live_elements(arrays, queue))
-
-
-def _records(directory: Path) -> list[Record]:
-    names = set(names_in(directory))
-    with contextlib.suppress(OSError):
-        names.update(entry.name for entry in os.scandir(directory))
-    records = (read_record(directory / name) for name in sorted(names))
-    return [record for record in records if record is not None]
 
 
 def _of_record(record: Record) -> Execution:

@@ -1,0 +1,1 @@
+"""What nights cost and how long they took, of the records of their products."""
