@@ -30,6 +30,7 @@ from lstosa_luigi.hours import Timer, moment_after, parse_time, utc_now
 from lstosa_luigi.observation.reconstruction import cleaning_of
 from lstosa_luigi.products.base import External, NightProduct, NightTask
 from lstosa_luigi.products.catalog import RunCatalog
+from lstosa_luigi.products.dl1a import DL1A
 from lstosa_luigi.products.interleaved import Tailcuts
 from lstosa_luigi.products.raw import RunSummary
 
@@ -98,6 +99,8 @@ def altered(product: Product) -> str:
         try:
             status = os.lstat(path)
         except FileNotFoundError:
+            if isinstance(task, DL1A) and task.is_done_with(path):
+                continue
             return f"{path} is gone"
         if stat.S_ISLNK(status.st_mode):
             continue  # DL1a that is done with, or something that the site keeps elsewhere

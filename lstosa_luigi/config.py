@@ -18,6 +18,7 @@ __all__ = [
     "execution",
     "fallback",
     "forget",
+    "housekeeping",
     "is_for_nights",
     "load",
     "load_execution",
@@ -58,6 +59,7 @@ from lstosa_luigi.sections import (
     database,
     execution,
     fallback,
+    housekeeping,
     local,
     lstchain,
     mc,
@@ -156,6 +158,7 @@ class Settings:
     nightly: nightly
     notify: notify
     publish: publish
+    housekeeping: housekeeping
 
 
 def load(prod_id: str = "") -> Settings:
@@ -230,6 +233,7 @@ def _load(prod_id: str, _config_id: int) -> Settings:
         nightly=check_nightly(sections["nightly"]),
         notify=check_notify(sections["notify"]),
         publish=check_publish(sections["publish"]),
+        housekeeping=sections["housekeeping"],
     )
 
 

@@ -425,6 +425,16 @@ class Layout:
         """Interleaved flat-field and pedestal events."""
         return self.dl1_night() / "interleaved" / self._name("interleaved", run, subrun, ".h5")
 
+    def interleaved_removed(self, run: int) -> Path:
+        """Note that the interleaved events of a run were removed, by whom and when."""
+        name = f"removed_{self.prefix}.Run{run:05d}.json"
+        return self.interleaved(run, 0).with_name(name)
+
+    def interleaved_link(self, run: int, subrun: int) -> Path:
+        """Link to the interleaved events of a subrun in the running analysis."""
+        file = self.interleaved(run, subrun)
+        return self.analysis() / file.parent.name / file.name
+
     def dl1b_dir(self, dl1_prod: str) -> Path:
         """Directory of DL1b of one cleaning."""
         return self.dl1_night() / dl1_prod

@@ -409,6 +409,16 @@ class notify(luigi.Config):  # noqa: N801
     )
 
 
+class housekeeping(luigi.Config):  # noqa: N801
+    """What ``lstosa clean`` keeps."""
+
+    keep_interleaved_of = luigi.Parameter(
+        default="crab",
+        description="sources whose interleaved events are kept, separated by commas; a part of the "
+        "name is enough, in any case; as lstosa, which keeps Crab",
+    )
+
+
 class publish(luigi.Config):  # noqa: N801
     """Where datachecks, pages and catalogue are published; nowhere by default."""
 
@@ -444,4 +454,5 @@ SECTIONS: tuple[type[luigi.Config], ...] = (
     nightly,
     notify,
     publish,
+    housekeeping,
 )

@@ -202,6 +202,8 @@ class _Look:
                 if isinstance(task, DL1A):
                     continue  # it is done with: what the link leads to is a product of its own
                 status = _behind(path)
+            if status is None and isinstance(task, DL1A) and task.is_done_with(path):
+                continue
             if status is None:
                 yield _finding(Kind.MISSING, task, path, f"it had {size} bytes")
             elif isinstance(task, EDITED):
@@ -270,6 +272,7 @@ def _strays(root: NightlyClose, look: _Look) -> list[Finding]:
         look.known.update(() if record is None else record.outputs)
     runs = {} if night is None else {run.number: run.n_subruns for run in night.observed.runs}
     superseded = {} if night is None else superseded_places(night, root.settings)
+    look.known.update(str(layout.interleaved_removed(run)) for run in runs)
     search = _Search(layout, runs, look, superseded)
     found = [
         Finding(Kind.DAMAGED, str(archive), problem)

@@ -5,31 +5,20 @@ from __future__ import annotations
 __all__ = ["configure", "run"]
 
 import argparse
-import datetime
 from collections.abc import Sequence
 
 from lstosa_luigi.archives import read_text
-from lstosa_luigi.cli.night import nights_of, reject
+from lstosa_luigi.cli.night import add_nights, chosen_nights, reject
 from lstosa_luigi.errors import ExitCode, UsageError
 from lstosa_luigi.execution.console import human_size
 from lstosa_luigi.execution.lock import Held, holder_of
-from lstosa_luigi.hours import utc_now
 from lstosa_luigi.housekeeping.archiving import Loose, archive, loose_files
 from lstosa_luigi.night import NightlyClose
-from lstosa_luigi.products.base import NightParameter
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options of the verb."""
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--date", metavar="YYYY-MM-DD", help="the night")
-    which.add_argument(
-        "--older-than", metavar="DAYS", type=int, help="all closed nights that are older"
-    )
-    parser.add_argument("--telescope", default="LST1", help="default: LST1")
-    parser.add_argument(
-        "--prod-id", default="", help="production; default: as configured, or all with --older-than"
-    )
+    add_nights(parser)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--apply", action="store_true", help="do it; else only what it would do")
     what.add_argument("--show", metavar="NAME", help="print an archived log, as Run00003.0001_DL1A")
@@ -42,26 +31,20 @@ def run(options: argparse.Namespace, rest: Sequence[str]) -> int:
         if options.show:
             raise UsageError("--show needs --date: the night that the log is of")
         return _several(options)
-    date: datetime.date = NightParameter().parse(options.date)
-    root = NightlyClose(date=date, telescope=options.telescope, prod_id=options.prod_id)
+    (root,) = chosen_nights(options)
     if options.show:
         return _show(root, options.show)
     if not root.complete():
         raise UsageError(
-            f"Night {date} ({root.prod_id}) is not closed: what is still needed is not archived."
+            f"Night {root.date} ({root.prod_id}) is not closed: what is needed is not archived."
         )
     _archive(root, options.apply)
     return ExitCode.OK
 
 
 def _several(options: argparse.Namespace) -> int:
-    if options.older_than < 0:
-        raise UsageError(f"--older-than {options.older_than}: must be 0 or more")
-    last = utc_now().date() - datetime.timedelta(days=options.older_than)
     code = ExitCode.OK
-    for root in nights_of(options.telescope, options.prod_id):
-        if root.date >= last:
-            continue
+    for root in chosen_nights(options):
         if not root.complete():
             print(f"{root.date} ({root.prod_id}): not closed, left as it is")
             continue

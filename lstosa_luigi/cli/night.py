@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["Places", "add_night", "nights_of", "places_of", "reject", "signature"]
+__all__ = [
+    "Places",
+    "add_night",
+    "add_nights",
+    "chosen_nights",
+    "nights_of",
+    "places_of",
+    "reject",
+    "signature",
+]
 
 import argparse
 import dataclasses
@@ -14,6 +23,7 @@ from pathlib import Path
 
 from lstosa_luigi import config
 from lstosa_luigi.errors import UsageError
+from lstosa_luigi.hours import utc_now
 from lstosa_luigi.night import NightlyClose
 from lstosa_luigi.products.base import NightParameter
 
@@ -100,3 +110,33 @@ def nights_of(telescope: str, prod_id: str) -> Iterator[NightlyClose]:
         for production in sorted(night.iterdir()):
             if production.is_dir() and prod_id in ("", production.name):
                 yield NightlyClose(date=date, telescope=telescope, prod_id=production.name)
+
+
+def add_nights(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name one night, or all that are older than some days."""
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--date", metavar="YYYY-MM-DD", help="the night")
+    which.add_argument("--older-than", metavar="DAYS", type=int, help="all nights that are older")
+    parser.add_argument("--telescope", default="LST1", help="default: LST1")
+    parser.add_argument(
+        "--prod-id", default="", help="production; default: as configured, or all with --older-than"
+    )
+
+
+def chosen_nights(options: argparse.Namespace) -> Iterator[NightlyClose]:
+    """Yield the nights that :func:`add_nights` had named.
+
+    Raises
+    ------
+    UsageError
+        If it is no date, or no number of days.
+    """
+    if options.date is not None:
+        date = NightParameter().parse(options.date)
+        yield NightlyClose(date=date, telescope=options.telescope, prod_id=options.prod_id)
+        return
+    if options.older_than < 0:
+        raise UsageError(f"--older-than {options.older_than}: must be 0 or more")
+    last = utc_now().date() - datetime.timedelta(days=options.older_than)
+    found = nights_of(options.telescope, options.prod_id)
+    yield from (root for root in found if root.date < last)

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "Cleaning",
     "are_images_needed",
+    "are_interleaved_needed",
     "available_models",
     "cat_b_filters",
     "cat_b_of",
@@ -378,6 +379,12 @@ def are_images_needed(layout: Layout, settings: Settings, run: int, subrun: int)
     """
     found = cleaning_of(layout, settings, run).value
     return found is None or not layout.dl1b(run, subrun, found.dl1_prod).exists()
+
+
+def are_interleaved_needed(layout: Layout, settings: Settings, run: int) -> bool:
+    """Whether the interleaved events of a run are still to be read: to make its Cat-B."""
+    found = cat_b_of(layout, settings, run).value
+    return found is not None and not found.exists()
 
 
 def forced_model_of(night: Night, run: int) -> Choice[str] | None:

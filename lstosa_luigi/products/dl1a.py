@@ -23,7 +23,7 @@ from lstosa_luigi.execution.spec import SCRATCH, Job, Output
 from lstosa_luigi.observation.filters import charge_calibration_of
 from lstosa_luigi.observation.input_state import InputState, input_root, input_state_of
 from lstosa_luigi.observation.raw_files import find_streams
-from lstosa_luigi.observation.reconstruction import are_images_needed
+from lstosa_luigi.observation.reconstruction import are_images_needed, are_interleaved_needed
 from lstosa_luigi.observation.runs import DATA, DRS4, PEDCALIB, DatedRun
 from lstosa_luigi.products.base import NightProduct, NightTask, SubrunTask
 from lstosa_luigi.products.calibration import (
@@ -166,6 +166,14 @@ class DL1A(SubrunTask, NightProduct):
         """Whether a link stands for DL1a."""
         return self.layout.dl1a(self.run_id, self.number).is_symlink()
 
+    def is_done_with(self, path: str) -> bool:
+        """Whether a file was removed that nothing needs any more: the interleaved events."""
+        layout, run = self.layout, self.run_id
+        if path != str(layout.interleaved(run, self.number)):
+            return False
+        is_removed = layout.interleaved_removed(run).exists()
+        return is_removed and not are_interleaved_needed(layout, self.settings, run)
+
     def are_images_needed(self) -> bool:
         """Whether something is still to be made of the images."""
         try:
@@ -206,14 +214,15 @@ class DL1A(SubrunTask, NightProduct):
             )
 
     def output(self) -> dict[str, luigi.LocalTarget]:
-        """Return the three files that one command makes."""
-        return self.targets(
-            {
-                "dl1a": self.layout.dl1a(self.run_id, self.number),
-                "muons": self.layout.muons(self.run_id, self.number),
-                "interleaved": self.layout.interleaved(self.run_id, self.number),
-            }
-        )
+        """Return the files that one command makes: three, or what is not done with."""
+        interleaved = self.layout.interleaved(self.run_id, self.number)
+        places = {
+            "dl1a": self.layout.dl1a(self.run_id, self.number),
+            "muons": self.layout.muons(self.run_id, self.number),
+        }
+        if not self.is_done_with(str(interleaved)):
+            places["interleaved"] = interleaved
+        return self.targets(places)
 
     def job(self) -> Job:
         """Calibrate with what was chosen for the night."""
@@ -255,7 +264,7 @@ class DL1A(SubrunTask, NightProduct):
             ],
             links={
                 layout.analysis() / muons.name: muons,
-                layout.analysis() / "interleaved" / interleaved.name: interleaved,
+                layout.interleaved_link(self.run_id, self.number): interleaved,
                 layout.common_datacheck_dir() / "muons" / muons.name: muons,
             },
         )

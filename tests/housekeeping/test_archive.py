@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import zipfile
@@ -22,6 +21,7 @@ from lstosa_luigi.night import NightlyClose
 from tests.conftest import fill
 from tests.fakes import made
 from tests.fakes.night import FakeNight
+from tests.housekeeping.conftest import as_it_was
 from tests.operators import decide, make
 
 RUNS = ((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 2), (4, "DATA", 1))
@@ -42,12 +42,7 @@ def made_night(tmp_path_factory: pytest.TempPathFactory) -> FakeNight:
 @pytest.fixture
 def closed(made_night: FakeNight) -> Iterator[FakeNight]:
     """The night, nothing of which is archived when a test begins."""
-    kept = made_night.root.with_name("kept")
-    shutil.rmtree(kept, ignore_errors=True)
-    shutil.copytree(made_night.root, kept, symlinks=True)
-    yield made_night
-    shutil.rmtree(made_night.root)
-    kept.rename(made_night.root)
+    yield from as_it_was(made_night)
 
 
 @pytest.fixture
