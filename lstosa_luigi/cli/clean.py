@@ -34,8 +34,11 @@ def run(options: argparse.Namespace, rest: Sequence[str]) -> int:
         except Held as held:
             print(held)
             code = ExitCode.ALREADY_RUNNING
-    word = "given back" if options.apply else "would be given back: --apply"
-    print(f"{human_size(total)} {word}")
+    if not total:
+        print("Nothing is to be removed.")
+    else:
+        word = "given back" if options.apply else "would be given back: --apply"
+        print(f"{human_size(total)} {word}")
     return code
 
 

@@ -76,7 +76,7 @@ def test_interleaved_events_go_by_plan_and_nobody_misses_them(closed: FakeNight)
     closed.flag.unlink()
     assert closed.luigi().returncode == 0
     assert closed.calls() == [], "nothing is made again"
-    assert clean(closed, "interleaved")[-1] == "0 B would be given back: --apply"
+    assert clean(closed, "interleaved")[-1] == "Nothing is to be removed."
 
 
 def test_killed_in_the_middle_the_rest_is_found(closed: FakeNight) -> None:
