@@ -81,7 +81,7 @@ def _archive(root: NightlyClose, is_applied: bool) -> None:
         print(f"{name}: nothing to archive")
         return
     place = root.layout.archive()
-    print(f"{name}: {_counted(found)} in {place} ({human_size(place.stat().st_size)})")
+    print(f"{name}: {_counted(found)} now in {place}, which has {human_size(place.stat().st_size)}")
 
 
 def _counted(found: Sequence[Loose]) -> str:
