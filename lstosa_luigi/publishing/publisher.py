@@ -17,7 +17,6 @@ from lstosa_luigi.execution import files
 from lstosa_luigi.execution.causes import os_error
 from lstosa_luigi.execution.lock import RootLock
 from lstosa_luigi.layout import Layout, PageLayout
-from lstosa_luigi.pages.build import places_of
 from lstosa_luigi.publishing import memory
 from lstosa_luigi.publishing.links import relinked
 from lstosa_luigi.publishing.memory import LastTry, Signature
@@ -63,7 +62,7 @@ class Publisher:
     def __init__(self, settings: Settings, target: Target | None = None) -> None:
         self.settings = settings
         self.target = target or target_of(settings.publish)
-        self.pages = places_of(settings)
+        self.pages = PageLayout.of(settings.directories, settings.pages.directory)
 
     def is_due(self, layout: Layout, now: datetime.datetime) -> bool:
         """Whether the target may be tried again, if it could not be reached the last time."""

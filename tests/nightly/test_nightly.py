@@ -13,7 +13,17 @@ from lstosa_luigi.errors import ExitCode
 from tests.conftest import free_port, start_luigid
 from tests.nightly.conftest import TINY, Ticks, last_night, wait_until
 
-HEAVY = ("astropy", "numpy", "pandas", "tables", "yaml", "smtplib", "pymongo", "matplotlib")
+HEAVY = (
+    "astropy",
+    "numpy",
+    "pandas",
+    "tables",
+    "yaml",
+    "smtplib",
+    "pymongo",
+    "matplotlib",
+    "jinja2",
+)
 
 
 def assert_made_once(ticks: Ticks, spare: int = 0) -> None:

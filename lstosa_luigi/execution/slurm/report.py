@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from lstosa_luigi.execution.record import Record, read_records
+from lstosa_luigi.execution.record import Earlier, Record, read_records
 from lstosa_luigi.execution.slurm import journal
 from lstosa_luigi.execution.slurm.manifest import SUFFIX, read_manifest
 from lstosa_luigi.execution.slurm.parse import ElementId, QueueRow
@@ -80,16 +80,17 @@ def executions(arrays: Path, records: Path, queue: Iterable[QueueRow]) -> list[E
     for _, record in read_records(records):
         if record is None:
             continue
-        if not record.job_id or (record.title, record.job_id) not in told:
-            past.append(_of_record(record))
+        for one in (*record.earlier, record):
+            if not one.job_id or (record.title, one.job_id) not in told:
+                past.append(_of_record(record.title, one))
     past.sort(key=lambda execution: execution.when)
     return past + _live(arrays, live_elements(arrays, queue))
 
 
-def _of_record(record: Record) -> Execution:
+def _of_record(title: str, record: Record | Earlier) -> Execution:
     is_over = record.exit_code is not None or record.signal is not None
     return Execution(
-        title=record.title,
+        title=title,
         job_id=record.job_id,
         state=record.state,
         exit=f"{record.exit_code or 0}:{record.signal or 0}" if is_over else "",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lstosa_luigi.execution.record import write_record
+from lstosa_luigi.execution.record import Earlier, write_record
 from lstosa_luigi.execution.slurm import journal
 from lstosa_luigi.execution.slurm.journal import Attempt
 from lstosa_luigi.execution.slurm.manifest import Manifest, write_manifest
@@ -145,6 +145,19 @@ def test_all_attempts_of_a_product_are_told_in_order(arrays, records, tmp_path):
     assert [execution.job_id for execution in found] == ["100_1", "101_1", "102_1", "103_2"]
     assert [execution.state for execution in found] == [
         *("out of memory", "out of memory", "done", "running"),
+    ]
+
+
+def test_attempts_before_the_last_are_told_by_its_record(arrays, records, tmp_path):
+    job = make_job(tmp_path, 1)
+    first = make_record(job, state="failed", exit_code=1, cause="no drive log", end="2020-01-18T06")
+    last = make_record(job, attempt=2, end="2020-01-18T07")
+    kept = {name: getattr(first, name) for name in Earlier._fields}
+    write_record(Path(job.record), last._replace(earlier=(Earlier(**kept),)))
+    found = executions(arrays, records, [])
+    assert [(e.title, e.state, e.exit, e.text, e.when) for e in found] == [
+        (job.title, "failed", "1:0", "no drive log", "2020-01-18T06"),
+        (job.title, "done", "0:0", "", "2020-01-18T07"),
     ]
 
 
