@@ -80,7 +80,8 @@ def executions(arrays: Path, records: Path, queue: Iterable[QueueRow]) -> list[E
     for _, record in read_records(records):
         if record is None:
             continue
-        for one in (*record.earlier, record):
+        attempts: list[Earlier | Record] = [*record.earlier, record]
+        for one in attempts:
             if not one.job_id or (record.title, one.job_id) not in told:
                 past.append(_of_record(record.title, one))
     past.sort(key=lambda execution: execution.when)
