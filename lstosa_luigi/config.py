@@ -30,6 +30,7 @@ __all__ = [
     "pages",
     "paths",
     "production",
+    "provenance",
     "publish",
     "read_section",
     "section_values",
@@ -68,6 +69,7 @@ from lstosa_luigi.sections import (
     pages,
     paths,
     production,
+    provenance,
     publish,
 )
 
@@ -159,6 +161,7 @@ class Settings:
     notify: notify
     publish: publish
     housekeeping: housekeeping
+    provenance: provenance
 
 
 def load(prod_id: str = "") -> Settings:
@@ -234,6 +237,7 @@ def _load(prod_id: str, _config_id: int) -> Settings:
         notify=check_notify(sections["notify"]),
         publish=check_publish(sections["publish"]),
         housekeeping=sections["housekeeping"],
+        provenance=sections["provenance"],
     )
 
 

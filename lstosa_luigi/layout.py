@@ -329,6 +329,14 @@ class Layout:
         """Manifests of job arrays, and the attempts that failed."""
         return self.analysis() / "arrays"
 
+    def kept_config(self, sha256: str) -> Path:
+        """Copy of a configuration that products of the night were made with."""
+        return self.analysis() / "configs" / f"{sha256}.json"
+
+    def kept_software(self, name: str) -> Path:
+        """Versions of what products of the night were made with."""
+        return self.analysis() / "software" / f"{name}.json"
+
     def archive(self) -> Path:
         """Logs and records of the closed night in one file (lstosa_luigi.archives)."""
         return self.analysis() / ARCHIVE
@@ -365,6 +373,7 @@ class Layout:
     def housekeeping(self) -> tuple[Path, ...]:
         """Directories below those, and files in them, that are no products."""
         kept = (self.log("").parent, self.record("").parent, self.scratch(), self.arrays())
+        kept = (*kept, self.kept_config("").parent, self.kept_software("").parent)
         return (*kept, self.refusal("").parent, self.set_aside(), self.archive())
 
     def cleanings_of(self, paths: Iterable[str]) -> set[str]:

@@ -409,6 +409,16 @@ class notify(luigi.Config):  # noqa: N801
     )
 
 
+class provenance(luigi.Config):  # noqa: N801
+    """What records tell of files, beside their sizes."""
+
+    hash_raw = luigi.BoolParameter(
+        default=False,
+        parsing=luigi.BoolParameter.EXPLICIT_PARSING,
+        description="hash raw files as well, while the command reads them",
+    )
+
+
 class housekeeping(luigi.Config):  # noqa: N801
     """What ``lstosa clean`` keeps."""
 
@@ -455,4 +465,5 @@ SECTIONS: tuple[type[luigi.Config], ...] = (
     notify,
     publish,
     housekeeping,
+    provenance,
 )

@@ -21,7 +21,9 @@ from lstosa_luigi.archives import names_in, problem_of
 from lstosa_luigi.closing import EDITED
 from lstosa_luigi.errors import LstosaError
 from lstosa_luigi.execution import checks, files
+from lstosa_luigi.execution.causes import os_error
 from lstosa_luigi.execution.record import Record, read_record
+from lstosa_luigi.execution.trace import hash_of
 from lstosa_luigi.graph import Step, walk
 from lstosa_luigi.layout import Layout
 from lstosa_luigi.night import NightlyClose
@@ -176,6 +178,7 @@ class _Look:
         self.findings: list[Finding] = []
         self.known: set[str] = set()
         self.records: set[str] = set()
+        self.kept: set[str] = set()
 
     def at(self, task: NightProduct) -> None:
         """Compare one product."""
@@ -193,7 +196,52 @@ class _Look:
         if self.deep:
             bad = {finding.file for finding in found}
             found += [f for f in _deep(task, outputs, self.listing) if f.file not in bad]
+            bad = {finding.file for finding in found}
+            found += [f for f in self._rehash(task, record) if f.file not in bad]
         self.findings += found
+        self._at_origin(task, record)
+
+    def _rehash(self, task: NightProduct, record: Record | None) -> Iterator[Finding]:
+        """Compare what files hold with what they held when they had been made."""
+        if record is None or isinstance(task, EDITED):
+            return
+        for path in record.files:
+            known, status = record.hashes.get(path), self.listing.status(path)
+            if known is None or status is None:
+                continue
+            if stat.S_ISLNK(status.st_mode) and isinstance(task, DL1A):
+                continue
+            try:
+                found = hash_of(path)
+            except OSError as error:
+                yield _finding(Kind.DAMAGED, task, path, os_error(error))
+                continue
+            if found != known:
+                text = f"SHA-256 {found}, but {known} in {task.record}"
+                yield _finding(Kind.CHANGED, task, path, text)
+
+    def _at_origin(self, task: NightProduct, record: Record | None) -> None:
+        """See that the record can be read, and what it names is kept; each file is named once."""
+        if record is None:
+            path = str(task.record)
+            if self.listing.status(path) is not None:
+                text = "the record cannot be read: how the product was made is not known"
+                self.findings.append(Finding(Kind.DAMAGED, path, text, task.title))
+            return
+        layout = task.layout
+        kept = [layout.kept_config(digest) for digest in record.configs.values()]
+        if record.software:
+            kept.append(layout.kept_software(record.software))
+        for file in map(str, kept):
+            if file in self.kept:
+                continue
+            self.kept.add(file)
+            if self.listing.status(file) is None:
+                text = f"what {task.title} and others were made with is not known any more"
+                self.findings.append(Finding(Kind.MISSING, file, text))
+            elif self.deep and hash_of(file) != Path(file).stem:
+                text = "its content is not what its name says"
+                self.findings.append(Finding(Kind.CHANGED, file, text))
 
     def _compare(self, task: NightProduct, record: Record) -> Iterator[Finding]:
         for path, (size, time) in record.files.items():

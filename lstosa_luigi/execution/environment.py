@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-__all__ = ["LSTCAM_CALIB", "LSTCHAIN", "Tools", "find_calibrator", "find_tools", "standard_config"]
+__all__ = [
+    "LSTCAM_CALIB",
+    "LSTCHAIN",
+    "Tools",
+    "find_calibrator",
+    "find_tools",
+    "own_software",
+    "standard_config",
+]
 
 import dataclasses
 import functools
 import importlib.metadata
 import os
+import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from lstosa_luigi.config import lstchain
@@ -23,6 +32,9 @@ OFFLINE = Path(__file__).parent / "offline"
 
 LSTCHAIN, LSTCAM_CALIB = "lstchain", "lstcam_calib"
 """Packages whose tools are known."""
+
+COMPANIONS = ("ctapipe", "ctapipe_io_lst", "numpy", "pyirf", "scikit_learn")
+"""Packages that results depend on most, whose versions are told one by one."""
 
 ASK_VERSION = "from importlib.metadata import version; print(version('{package}'))"
 ASK_PLACE = "from importlib.util import find_spec; print(find_spec('lstchain').origin)"
@@ -87,6 +99,10 @@ class Tools:
         if self.package != LSTCHAIN:
             return ()
         return (*self.python, "-c", "import lstchain.scripts.lstchain_data_r0_to_dl1")
+
+    def software(self) -> dict[str, str]:
+        """Return the versions of what a command is made with, as far as they are known."""
+        return _software(self)
 
     def variables(self, cache: Path) -> dict[str, str]:
         """Return what is set for every command: offline, no display, nothing kept in HOME."""
@@ -212,3 +228,31 @@ def _version_behind(prefix: str, package: str, keys: str) -> str:
             f"({printed[-1] if printed else error})"
         ) from error
     return answer.stdout.strip()
+
+
+@functools.cache
+def own_software() -> Mapping[str, str]:
+    """Return the versions of this package and of what it runs with."""
+    names = ("lstosa-luigi", "luigi")
+    found = {name: importlib.metadata.version(name) for name in names}
+    return {**found, "orchestrator python": platform.python_version()}
+
+
+@functools.lru_cache(maxsize=8)
+def _software(tools: Tools) -> dict[str, str]:
+    """Return them; the packages of an environment are told by one hash of their names."""
+    import hashlib
+
+    found = {**own_software(), tools.package: tools.version}
+    if tools.bin is None:
+        return {**found, "command_prefix": tools.prefix}
+    root = tools.bin.parent
+    found["environment"] = str(root)
+    for site in sorted(root.glob("lib/python3*/site-packages")):
+        packages = sorted(path.name.removesuffix(".dist-info") for path in site.glob("*.dist-info"))
+        found["python"] = site.parent.name.removeprefix("python")
+        found["packages"] = hashlib.sha256("\n".join(packages).encode()).hexdigest()
+        for name, _, version in (package.partition("-") for package in packages):
+            if name in COMPANIONS:
+                found[name] = version
+    return found

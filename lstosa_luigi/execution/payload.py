@@ -18,7 +18,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -86,6 +86,14 @@ class Usage:
     peak_memory_kb = 0
 
 
+class Traced:
+    """What a job read and made, as far as it got."""
+
+    read: Mapping[str, tuple[int, int]] = {}
+    hashes: Mapping[str, str] = {}
+    configs: Mapping[str, str] = {}
+
+
 class Cancelled(BaseException):
     """Somebody wants the job to end."""
 
@@ -114,10 +122,10 @@ def run(job: Job, place: Place = HERE) -> Record | None:
     exit_code: int | None = 0
     signal_number: int | None = None
     is_permanent = False
-    used = Usage()
+    used, traced = Usage(), Traced()
     with _signals_as_exceptions():
         try:
-            _make(job, attempt, place.job_id, used)
+            _make(job, attempt, place.job_id, used, traced)
         except Refused as refused:
             state, cause, exit_code = "refused", str(refused), refused.exit_code
         except Failed as failure:
@@ -143,7 +151,7 @@ def run(job: Job, place: Place = HERE) -> Record | None:
         host=os.uname().nodename,
         attempt=attempt,
         argv=job.argv,
-        inputs=(*job.inputs, *job.staged.values(), *job.copied.values()),
+        inputs=_inputs(job),
         outputs=tuple(output.path for output in job.outputs),
         exit_code=exit_code,
         signal=signal_number,
@@ -154,7 +162,12 @@ def run(job: Job, place: Place = HERE) -> Record | None:
         cpus=place.cpus,
         is_permanent=is_permanent,
         decided=job.decided,
-        files=_measure(job) if state == "done" else {},
+        files=_measure(output.path for output in job.outputs) if state == "done" else {},
+        product=job.product,
+        read=traced.read,
+        hashes=traced.hashes,
+        configs=traced.configs,
+        choices=job.choices,
     )
     if not record.is_over and job.is_made():
         return record  # another copy of the job made it: its record is the one of the product
@@ -163,17 +176,27 @@ def run(job: Job, place: Place = HERE) -> Record | None:
     record = record._replace(earlier=() if before is None else before.history())
     # a full disk must not hide the cause of the failure
     with contextlib.suppress(OSError, Cancelled), _signals_as_exceptions():
-        write_record(Path(job.record), record)
+        write_record(Path(job.record), _with_origin(record, job))
     return record
 
 
-def _measure(job: Job) -> dict[str, tuple[int, int]]:
-    """Return size and time of each file of the product, to tell later whether it is the same."""
+def _with_origin(record: Record, job: Job) -> Record:
+    """Return a record that says with what the product was made, and for whom."""
+    if not job.kept:
+        return record
+    from lstosa_luigi.execution import trace
+
+    software = trace.keep_software(Path(job.kept, "software"), job.software)
+    return record._replace(software=software, agent=trace.user())
+
+
+def _measure(paths: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Return size and time of each file that is there, to tell later whether it is the same."""
     files = {}
-    for output in job.outputs:
+    for path in paths:
         with contextlib.suppress(OSError):
-            status = os.stat(output.path)  # noqa: PTH116 - a job starts and ends in milliseconds
-            files[output.path] = (status.st_size, status.st_mtime_ns)
+            status = os.stat(path)  # noqa: PTH116 - a job starts and ends in milliseconds
+            files[path] = (status.st_size, status.st_mtime_ns)
     return files
 
 
@@ -205,8 +228,9 @@ def _attempt(job: Job) -> int:
     return 1 if before is None else before.attempt + 1
 
 
-def _make(job: Job, attempt: int, job_id: str, used: Usage) -> None:
+def _make(job: Job, attempt: int, job_id: str, used: Usage, traced: Traced) -> None:
     _check_inputs(job)
+    traced.read = _measure(_inputs(job))
     _warm_up(job)
     root = Path(job.scratch)
     name = f"{job.name}.{attempt}.{job_id}" if job_id else f"{job.name}.{attempt}"
@@ -217,6 +241,7 @@ def _make(job: Job, attempt: int, job_id: str, used: Usage) -> None:
             _room_for(scratch / name).symlink_to(file)
         for name, file in job.copied.items():
             files.copy(Path(file), _room_for(scratch / name))
+        raw = _hash_raw(job, traced.read)
         try:
             _execute(job, scratch, attempt, used)
         except Refused as refused:
@@ -224,11 +249,38 @@ def _make(job: Job, attempt: int, job_id: str, used: Usage) -> None:
             files.write_whole(Path(job.refusal), refusal.text())
             raise
         made = {output.path: _find(output, scratch, job) for output in job.outputs}
+        _trace(job, made, traced)
+        traced.hashes = {**traced.hashes, **({} if raw is None else raw.wait())}
         _put_in_place(made, job)
     finally:
         files.remove_tree(scratch)
         with contextlib.suppress(OSError):
             root.rmdir()
+
+
+def _inputs(job: Job) -> tuple[str, ...]:
+    return (*job.inputs, *job.staged.values(), *job.copied.values())
+
+
+def _hash_raw(job: Job, read: Mapping[str, tuple[int, int]]) -> Any:
+    """Begin to hash raw files, if that is wanted, but those that an attempt before has hashed."""
+    if not job.hash_raw or not job.kept:
+        return None
+    from lstosa_luigi.execution.trace import RawHashes
+
+    return RawHashes(read, read_record(Path(job.record)))
+
+
+def _trace(job: Job, made: Mapping[str, Path | None], traced: Traced) -> None:
+    """Hash what was made, before it gets its name, and inputs that no other job made."""
+    if not job.kept:
+        return
+    from lstosa_luigi.execution import trace
+
+    hashes = trace.hash_small(traced.read)
+    traced.configs = trace.keep_configs(Path(job.kept, "configs"), hashes)
+    hashes |= {final: trace.hash_of(file) for final, file in made.items() if file is not None}
+    traced.hashes = hashes
 
 
 def _room_for(path: Path) -> Path:
@@ -244,7 +296,7 @@ def _check_inputs(job: Job) -> None:
                 "link, and what it stands for is made again",
                 is_permanent=True,
             )
-    for name in (*job.inputs, *job.staged.values(), *job.copied.values()):
+    for name in _inputs(job):
         path = Path(name)
         if not path.exists():
             raise Failed(f"input {path} is missing", is_permanent=True)

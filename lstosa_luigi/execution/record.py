@@ -14,7 +14,7 @@ from typing import NamedTuple
 from lstosa_luigi.archives import names_in, read_text
 from lstosa_luigi.execution.files import write_whole
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """2 since a record says how large its files are, 3 since it keeps what is known of the attempts
 before; records of versions 1 and 2 are read as well."""
 MAX_EARLIER = 100
@@ -92,6 +92,20 @@ class Record(NamedTuple):
         nanoseconds since 1970, as they were when they had been checked and put into place.
     earlier : tuple of Earlier
         The attempts before, oldest first, at most the last 100 of them.
+    product : str
+        What kind of product it is, for example ``DL1A``.
+    read : dict of str to (int, int)
+        The inputs that were there when it began: size and time, as of *files*.
+    hashes : dict of str to str
+        SHA-256 of what it made, and of inputs of which no other record tells it, in hexadecimal.
+    configs : dict of str to str
+        The configurations among the inputs, with their hashes: a copy of each content is kept.
+    software : str
+        What the file is called that tells the versions of what it was made with.
+    agent : str
+        Who had it made: the user.
+    choices : tuple of str
+        What was chosen for it, and why.
     """
 
     name: str
@@ -119,6 +133,13 @@ class Record(NamedTuple):
     decided: tuple[str, ...] = ()
     files: Mapping[str, tuple[int, int]] = {}
     earlier: tuple[Earlier, ...] = ()
+    product: str = ""
+    read: Mapping[str, tuple[int, int]] = {}
+    hashes: Mapping[str, str] = {}
+    configs: Mapping[str, str] = {}
+    software: str = ""
+    agent: str = ""
+    choices: tuple[str, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -145,9 +166,11 @@ def read_record(path: Path) -> Record | None:
         data = json.loads(read_text(path))
         for key in ("argv", "inputs", "outputs"):
             data[key] = tuple(data[key])
-        data["decided"] = tuple(data.get("decided", ()))
-        files = data.get("files", {})
-        data["files"] = {path: (int(size), int(time)) for path, (size, time) in files.items()}
+        for key in ("decided", "choices"):
+            data[key] = tuple(data.get(key, ()))
+        for key in ("files", "read"):
+            files = data.get(key, {})
+            data[key] = {path: (int(size), int(time)) for path, (size, time) in files.items()}
         data["earlier"] = tuple(Earlier(**attempt) for attempt in data.get("earlier", ()))
         return Record(**data)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):

@@ -98,6 +98,15 @@ class Job(NamedTuple):
         Of jobs that wait, the one with the highest is started first.
     decided : tuple of str
         What the operators had decided when it was planned, for the record.
+    choices : tuple of str
+        What was chosen for it and why, for the record.
+    software : dict of str to str
+        Versions of what it is made with, for the record.
+    kept : str
+        Directory in which copies of configurations are kept, and what software was used; empty if
+        none are to be.
+    hash_raw : bool
+        Whether raw files are hashed.
     refusal : str
         File for the tool's own verdict that the data do not allow the product, if that is to
         count instead of it; empty if it counts as a failure.
@@ -127,6 +136,10 @@ class Job(NamedTuple):
     priority: int = 0
     decided: tuple[str, ...] = ()
     refusal: str = ""
+    choices: tuple[str, ...] = ()
+    software: Mapping[str, str] = {}
+    kept: str = ""
+    hash_raw: bool = False
 
     @property
     def key(self) -> str:
@@ -151,6 +164,6 @@ class Job(NamedTuple):
         fields["outputs"] = tuple(
             Output(**{**output, "tables": tuple(output["tables"])}) for output in data["outputs"]
         )
-        for key in {"argv", "inputs", "real", "warm_up", "decided"} & data.keys():
+        for key in {"argv", "inputs", "real", "warm_up", "decided", "choices"} & data.keys():
             fields[key] = tuple(data[key])
         return cls(**fields)

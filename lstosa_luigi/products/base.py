@@ -20,6 +20,7 @@ from lstosa_luigi.execution.environment import (
     Tools,
     find_calibrator,
     find_tools,
+    own_software,
     standard_config,
 )
 from lstosa_luigi.execution.spec import Job, Output
@@ -209,11 +210,13 @@ class NightProduct(NightTask, SlurmTask):
         resource_class: str = "data",
         tools: Tools | None = None,
         refusal: Path | None = None,
+        choices: Iterable[str] = (),
     ) -> Job:
         """Return the command with everything that is the same for all products.
 
         *tools* are those that the command is of, if not those of the production; *refusal* is
-        where the tool's own verdict is kept, if it counts instead of the product.
+        where the tool's own verdict is kept, if it counts instead of the product; *choices* are
+        what was chosen for it, and why.
         """
         name, tools = self.record_name, tools or self.tools
         cache = self.layout.cache()  # made by the first job: who only asks for jobs writes nothing
@@ -242,6 +245,10 @@ class NightProduct(NightTask, SlurmTask):
             priority=self.priority,
             decided=self._decided(),
             refusal="" if refusal is None else str(refusal),
+            choices=tuple(choices),
+            software=tools.software(),
+            kept=str(self.layout.analysis()),
+            hash_raw=self.settings.provenance.hash_raw,
         )
 
     def make_own_job(
@@ -249,7 +256,7 @@ class NightProduct(NightTask, SlurmTask):
     ) -> Job:
         """Return a command of this package, which needs neither the tools nor their caches."""
         job = self.make_job((), outputs, inputs, resource_class="calibration")
-        return job._replace(argv=argv, warm_up=(), is_warm="")
+        return job._replace(argv=argv, warm_up=(), is_warm="", software=own_software())
 
     def _decided(self) -> tuple[str, ...]:
         night = self.night

@@ -20,6 +20,7 @@ import luigi
 from lstosa_luigi import commands
 from lstosa_luigi.errors import InputError, LstosaError
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
+from lstosa_luigi.observation.choice import Choice
 from lstosa_luigi.observation.filters import charge_calibration_of
 from lstosa_luigi.observation.input_state import InputState, input_root, input_state_of
 from lstosa_luigi.observation.raw_files import find_streams
@@ -267,7 +268,23 @@ class DL1A(SubrunTask, NightProduct):
                 layout.interleaved_link(self.run_id, self.number): interleaved,
                 layout.common_datacheck_dir() / "muons" / muons.name: muons,
             },
+            choices=self._choices(state),
         )
+
+    def _choices(self, state: Choice[InputState]) -> list[str]:
+        """Return what was chosen to calibrate with, and why."""
+        night = self.known_night()
+        assert state.value is not None
+        found = [f"input state {state.value.value}: {state.reason}"]
+        if not state.value.is_to_be_calibrated:
+            return found
+        runs = (("DRS4 run", night.drs4_run), ("PEDCALIB run", night.pedcalib_run))
+        found += [f"{name} {c.value.number:05d}: {c.reason}" for name, c in runs if c.value]
+        files = (
+            ("time calibration", night.time_calibration),
+            ("F-factor systematics", night.systematics),
+        )
+        return [*found, *(f"{name} {c.value.name}: {c.reason}" for name, c in files if c.value)]
 
     def _calibration(self) -> dict[str, Path]:
         """Return the files that the data are calibrated with, by what the command calls them."""

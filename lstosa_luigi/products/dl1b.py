@@ -14,6 +14,7 @@ from lstosa_luigi.errors import InputError
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
 from lstosa_luigi.observation.reconstruction import (
     cat_b_of,
+    cleaning_of,
     known_cleaning,
     lacks_pedestals,
     tailcuts_needed,
@@ -101,7 +102,14 @@ class DL1B(CleanedSubrun):
             inputs=[dl1a, config, catb],
             real=[dl1a],
             links={layout.dl1b_link(self.run_id, self.number, str(self.dl1_prod)): dl1b},
+            choices=self._choices(),
         )
+
+    def _choices(self) -> list[str]:
+        """Return how the run is cleaned and calibrated again, and why."""
+        cleaning = cleaning_of(self.layout, self.settings, self.run_id)
+        cat_b = cat_b_of(self.layout, self.settings, self.run_id)
+        return [f"cleaning {self.dl1_prod}: {cleaning.reason}", f"Cat-B: {cat_b.reason}"]
 
 
 class MergedDL1(CleanedRun):

@@ -9,8 +9,10 @@ from typing import Any
 import luigi
 
 from lstosa_luigi import commands
+from lstosa_luigi.errors import LstosaError
 from lstosa_luigi.execution.spec import SCRATCH, Job, Output
 from lstosa_luigi.observation.models import dl2_prod_id
+from lstosa_luigi.observation.reconstruction import known_cleaning, model_of
 from lstosa_luigi.products.dl1b import CleanedRun, MergedDL1
 from lstosa_luigi.products.models import DL2_PARAMETERS, FORESTS, RandomForests
 
@@ -53,4 +55,15 @@ class DL2(ReconstructedRun):
             [Output(str(dl2), dl2.name, tables=(DL2_PARAMETERS,))],
             inputs=[dl1, *(forests / name for name in FORESTS), options.dl2_config],
             resource_class="dl2",
+            choices=self._choices(),
         )
+
+    def _choices(self) -> list[str]:
+        """Return why these random forests."""
+        night, settings = self.known_night(), self.settings
+        try:
+            found = known_cleaning(self.layout, settings, self.run_id)
+            reason = model_of(night, settings, self.run_id, found).reason
+        except LstosaError:  # said where they are chosen
+            return []
+        return [f"random forests {self.model}: {reason}"]
