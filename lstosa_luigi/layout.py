@@ -373,8 +373,8 @@ class Layout:
     def housekeeping(self) -> tuple[Path, ...]:
         """Directories below those, and files in them, that are no products."""
         kept = (self.log("").parent, self.record("").parent, self.scratch(), self.arrays())
-        kept = (*kept, self.kept_config("").parent, self.kept_software("").parent)
-        return (*kept, self.refusal("").parent, self.set_aside(), self.archive())
+        origin = (self.kept_config("").parent, self.kept_software("").parent)
+        return (*kept, *origin, self.refusal("").parent, self.set_aside(), self.archive())
 
     def cleanings_of(self, paths: Iterable[str]) -> set[str]:
         """Return the directories of DL1b that files are in."""
