@@ -12,6 +12,7 @@ from typing import NoReturn
 from lstosa_luigi.cli import (
     cancel,
     decide,
+    impact,
     import_config,
     install_service,
     jobs,
@@ -26,6 +27,7 @@ from lstosa_luigi.cli import (
     status,
     take_over,
     verify,
+    why,
 )
 from lstosa_luigi.errors import ExitCode, LstosaError
 
@@ -40,6 +42,8 @@ VERBS = {
     "decide": decide,
     "show": show,
     "verify": verify,
+    "why": why,
+    "impact": impact,
     "reopen": reopen,
     "jobs": jobs,
     "cancel": cancel,
