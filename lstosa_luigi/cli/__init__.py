@@ -12,6 +12,7 @@ from typing import NoReturn
 from lstosa_luigi.cli import (
     cancel,
     decide,
+    diff,
     impact,
     import_config,
     install_service,
@@ -44,6 +45,7 @@ VERBS = {
     "verify": verify,
     "why": why,
     "impact": impact,
+    "diff": diff,
     "reopen": reopen,
     "jobs": jobs,
     "cancel": cancel,

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-__all__ = ["add_file", "add_selection", "file_of", "open_index", "read_all", "warn_of_damage"]
+__all__ = [
+    "add_file",
+    "add_selection",
+    "file_of",
+    "find_file",
+    "open_index",
+    "read_all",
+    "warn_of_damage",
+]
 
 import argparse
 import datetime
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from lstosa_luigi import config
 from lstosa_luigi.errors import InputError, LstosaError, UsageError
@@ -54,12 +62,41 @@ def file_of(index: Index, options: argparse.Namespace) -> str:
     """
     if bool(options.file) == bool(options.date):
         raise UsageError("name either a FILE, or a product: --date --run [--subrun] --product")
-    found = _by_product(index, options) if options.date else index.find(options.file)
-    if options.prod_id and not options.date:
-        parts = [path for path in found if f"/{options.prod_id}/" in path]
-        found = parts or found
+    if options.file:
+        return find_file(index, options.file, options.prod_id)
+    found = _by_product(index, options)
     if not found:
-        raise InputError(_unknown(index, options))
+        words = [options.product, "of", options.date]
+        words += [f"run {options.run:05d}"] if options.run is not None else []
+        words += [f"subrun {options.subrun:04d}"] if options.subrun is not None else []
+        raise InputError(
+            f"No record tells of {' '.join(words)}.{_damage(index)} See: lstosa show --date "
+            f"{options.date}"
+        )
+    return _only(found)
+
+
+def find_file(index: Index, name: str, prod_id: str = "") -> str:
+    """Return the one file of a path or name, of a production if it is named.
+
+    Raises
+    ------
+    UsageError
+        If there are several.
+    InputError
+        If no record tells of it.
+    """
+    found = index.find(name)
+    found = [path for path in found if f"/{prod_id}/" in path] or found if prod_id else found
+    if not found:
+        raise InputError(
+            f"No record tells of {name}: it was neither made nor read by this package."
+            f"{_damage(index)} Files that lstosa made: lstosa take-over."
+        )
+    return _only(found)
+
+
+def _only(found: Sequence[str]) -> str:
     if len(found) > 1:
         more = f"\n  ... and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         names = "\n  ".join(found[:SHOWN])
@@ -83,20 +120,11 @@ def _by_product(index: Index, options: argparse.Namespace) -> list[str]:
     return [one.outputs[-1] for one in ones if one.outputs]
 
 
-def _unknown(index: Index, options: argparse.Namespace) -> str:
+def _damage(index: Index) -> str:
     damaged = index.damaged()
-    hint = (
-        f" {len(damaged)} records cannot be read, {next(iter(damaged))} for one." if damaged else ""
-    )
-    if options.date:
-        words = [options.product or "product", "of", options.date]
-        words += [f"run {options.run:05d}"] if options.run is not None else []
-        words += [f"subrun {options.subrun:04d}"] if options.subrun is not None else []
-        return f"No record tells of {' '.join(words)}.{hint} See: lstosa show --date {options.date}"
-    return (
-        f"No record tells of {options.file}: it was neither made nor read by this package."
-        f"{hint} Files that lstosa made: lstosa take-over."
-    )
+    if not damaged:
+        return ""
+    return f" {len(damaged)} records cannot be read, {next(iter(damaged))} for one."
 
 
 def read_all(places: ProvenanceLayout, executions: Iterable[Execution]) -> dict[str, Details]:

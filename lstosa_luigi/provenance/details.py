@@ -5,9 +5,10 @@ Keys that a record does not have, because an older version wrote it, are nothing
 
 from __future__ import annotations
 
-__all__ = ["Details", "read_details", "state_of"]
+__all__ = ["Details", "kept_config", "read_details", "state_of"]
 
 import dataclasses
+import datetime
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -129,7 +130,9 @@ def _lines(value: Any) -> tuple[str, ...]:
 
 def _line(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {_line(one)}" for key, one in value.items() if one not in ("", None))
+        return ", ".join(
+            f"{key}: {_line(one)}" for key, one in value.items() if one not in ("", None)
+        )
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(map(_line, value))
     return str(value)
@@ -156,6 +159,29 @@ def _flat(data: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
         else:
             found.append((name, _line(value)))
     return found
+
+
+def kept_config(places: ProvenanceLayout, details: Details, path: str) -> str | None:
+    """Return the text of a configuration as an execution read it.
+
+    That is the copy that was kept; else the file, if it has not changed since it was read, as far
+    as that is known. None if it is not to be had any more.
+    """
+    digest = details.configs.get(path, "")
+    record = Path(details.execution.record)
+    try:
+        if digest:
+            kept = places.kept_config(record, digest, Path(path).suffix)
+            return kept.read_text(encoding="utf-8", errors="replace")
+        status = os.stat(path)  # noqa: PTH116 - followed, as by the tool
+        known = details.sizes.get(path)
+        began = datetime.datetime.fromisoformat(details.execution.start).timestamp()
+        is_same = (
+            known == (status.st_size, status.st_mtime_ns) if known else status.st_mtime <= began + 1
+        )
+        return Path(path).read_text(encoding="utf-8", errors="replace") if is_same else None
+    except (OSError, ValueError):
+        return None
 
 
 def state_of(path: str, details: Details | None) -> str:

@@ -201,7 +201,7 @@ class Index:
 
     def find(self, name: str) -> list[str]:
         """Return the files of a name or path that any record tells of, as it calls them."""
-        wanted = [name, os.path.abspath(name), os.path.realpath(name)]
+        wanted = [name, str(Path(name).absolute()), os.path.realpath(name)]
         for path in dict.fromkeys(wanted):
             if self._select("SELECT 1 FROM files WHERE path = ?", path):
                 return [path]
@@ -255,9 +255,7 @@ class Index:
                 queue.extend(new)
         return Graph(found.values())
 
-    def _connected(
-        self, path: str, table: str, known: Iterable[str] = ()
-    ) -> Iterator[Execution]:
+    def _connected(self, path: str, table: str, known: Iterable[str] = ()) -> Iterator[Execution]:
         query = f"""SELECT {COLUMNS} FROM executions WHERE id IN (
             SELECT execution FROM {table} JOIN files ON files.id = file WHERE path = ?)"""
         for row in self._select(query, path):

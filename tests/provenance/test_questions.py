@@ -1,6 +1,7 @@
 """``lstosa why`` and ``lstosa impact``: from a file to what it comes from, and to what follows."""
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -45,20 +46,26 @@ def test_a_file_of_dl3_is_followed_to_the_raw_data(closed: FakeNight) -> None:
 def test_the_tree_shows_each_step_once_and_many_alike_as_one(closed: FakeNight) -> None:
     name = "dl2_LST-1.Run00004.h5"
     lines = closed.lstosa("why", name).stdout.splitlines()
-    assert lines[0].startswith(str(closed.base / "DL2")) and "<- DL2 Run00004, " in lines[0]
-    assert lines[1].startswith("|  command: ") and "lstchain_dl1_to_dl2" in lines[1]
+    assert lines[0].startswith(str(closed.base / "DL2"))
+    assert "<- DL2 Run00004, " in lines[0]
+    assert lines[1].startswith("|  command: ")
+    assert "lstchain_dl1_to_dl2" in lines[1]
     made = re.findall(r"<- (\w+ [\w.]+), ", "\n".join(lines))
     assert len(made) == len(set(made)) > 8
-    assert any("<- DL1B Run00004.0000" in l and "and 2 more like it" in l for l in lines)
+    assert any(re.search("<- DL1B Run00004.0000.*and 2 more like it", line) for line in lines)
     full = closed.lstosa("why", name, "--full").stdout
-    assert "DL1B Run00004.0002" in full and "more like it" not in full
+    assert "DL1B Run00004.0002" in full
+    assert "more like it" not in full
     assert full.count("command: ") > len(made)
 
 
 @pytest.mark.parametrize(
     ("words", "file"),
     [
-        (("--run", "4", "--subrun", "1", "--product", "DL1B"), "tailcut84/dl1_LST-1.Run00004.0001.h5"),
+        (
+            ("--run", "4", "--subrun", "1", "--product", "DL1B"),
+            "tailcut84/dl1_LST-1.Run00004.0001.h5",
+        ),
         (("--run", "3", "--product", "dl2"), "nsb_tuning_0.14/dl2_LST-1.Run00003.h5"),
         (("--product", "LongtermDatacheck"), None),
     ],
@@ -73,7 +80,8 @@ def test_a_name_that_several_files_have_is_asked_back(closed: FakeNight) -> None
     answer = closed.lstosa("why", "dl1_LST-1.Run00003.0000.h5")
     assert answer.returncode == ExitCode.UNHANDLED
     paths = [line.strip() for line in answer.stderr.splitlines()[1:]]
-    assert len(paths) == 2 and all(Path(path).exists() for path in paths)
+    assert len(paths) == 2
+    assert all(Path(path).exists() for path in paths)
     assert ask(closed, "why", paths[0])["file"] == paths[0]
 
 
@@ -99,8 +107,6 @@ def test_a_file_that_changed_since_is_said_to_have(closed: FakeNight) -> None:
     size = status.st_size
     assert f"has {size + 1} bytes, but had {size} when" in closed.lstosa("why", str(path)).stdout
     path.write_bytes(whole)
-    import os
-
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert "Note" not in closed.lstosa("why", str(path)).stdout
 
@@ -114,7 +120,8 @@ def test_a_damaged_record_is_named_and_the_rest_is_answered(closed: FakeNight) -
     answer = closed.lstosa("why", "dl3_LST-1.Run00003.fits.gz")
     assert answer.returncode == ExitCode.OK
     assert f"WARNING  what {record} told of is left out: JSONDecodeError" in answer.stderr
-    assert "DL2 Run00003" in answer.stdout and "DL1B Run00003" not in answer.stdout
+    assert "DL2 Run00003" in answer.stdout
+    assert "DL1B Run00003" not in answer.stdout
     aside.rename(record)
     again = closed.lstosa("why", "dl3_LST-1.Run00003.fits.gz")
     assert (again.stderr, "DL1B Run00003" in again.stdout) == ("", True)
