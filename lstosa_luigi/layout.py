@@ -693,6 +693,20 @@ class ProvenanceLayout:
         """Versions of the software that was used for what a record tells of."""
         return record.parents[1] / "software" / f"{identity}.json"
 
+    def run_document(self, beside: Path, level: str, run: int) -> Path:
+        """PROV document of a run, without suffix; *beside* is where its DL1b or DL2 lies."""
+        return beside / "log" / f"calibration_to_{level}_{run:05d}_prov"
+
+    def night_document(self, record: Path, date: str) -> Path:
+        """PROV document of the night of a record, without suffix."""
+        return record.parents[1] / "log" / f"night_{date.replace('-', '')}_prov"
+
+    @staticmethod
+    def is_document(path: Path) -> bool:
+        """Whether a file is called and placed like a PROV document of a run."""
+        name = r"calibration_to_dl[12]_\d{5}_prov(_full)?\.(json|provn|xml|svg|pdf)"
+        return path.parent.name == "log" and re.fullmatch(name, path.name) is not None
+
     def kind(self, path: str) -> str:
         """Return what a file is, by its name; empty if the name does not tell."""
         name = path.rpartition("/")[2]

@@ -14,7 +14,7 @@ RUNS = ((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 1), (4, "DATA", 2), (5, 
 
 @pytest.fixture(scope="module")
 def night(tmp_path_factory: pytest.TempPathFactory) -> FakeNight:
-    """A night in three productions: as ever, with other cuts and tools, with an older PEDCALIB run."""
+    """A night in three productions: as ever, with other cuts and tools, with an older PEDCALIB."""
     night = FakeNight(tmp_path_factory.mktemp("diff") / "night", runs=RUNS)
     make(night)
     cuts, own = night.root / "my cuts.json", night.root / "own"
