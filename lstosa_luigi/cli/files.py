@@ -18,10 +18,10 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 
 from lstosa_luigi import config
-from lstosa_luigi.errors import InputError, LstosaError, UsageError
+from lstosa_luigi.errors import InputError, UsageError
 from lstosa_luigi.layout import ProvenanceLayout
 from lstosa_luigi.products.base import NightParameter
-from lstosa_luigi.provenance.details import Details, read_details
+from lstosa_luigi.provenance.details import Details, read_known
 from lstosa_luigi.provenance.graph import DONE, Execution
 from lstosa_luigi.provenance.index import Index
 
@@ -129,12 +129,9 @@ def _damage(index: Index) -> str:
 
 def read_all(places: ProvenanceLayout, executions: Iterable[Execution]) -> dict[str, Details]:
     """Return the details of executions by their records; say which cannot be read."""
-    found: dict[str, Details] = {}
-    for one in executions:
-        try:
-            found[one.record] = read_details(places, one)
-        except LstosaError as error:
-            print(f"WARNING  {error}", file=sys.stderr)
+    found, problems = read_known(places, executions)
+    for problem in problems:
+        print(f"WARNING  {problem}", file=sys.stderr)
     return found
 
 

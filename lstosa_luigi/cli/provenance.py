@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["configure", "run"]
 
 import argparse
+import dataclasses
 import datetime
 import json
 import sys
@@ -32,44 +33,35 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, rest: Sequence[str]) -> int:
     """Write the documents, and print where they lie and how much they hold."""
-    from lstosa_luigi.provenance.write import parts_of, write_part
+    from lstosa_luigi.provenance.write import write_documents
 
     reject(rest)
     date: datetime.date = NightParameter().parse(options.date)
     prod_id = str(NightlyClose(date=date, prod_id=options.prod_id).prod_id)
     index = open_index(options)
     warn_of_damage(index.damaged())
-    parts = list(parts_of(index.places, index.of_night(str(date), prod_id), options.run))
-    if not parts:
-        of_run = "" if options.run is None else f" of run {options.run:05d}"
-        raise InputError(f"Nothing was made{of_run} on {date} in {prod_id}: see lstosa show.")
-    written = []
-    for part in parts:
-        graph = index.above(part.targets)
-        about = read_all(index.places, graph.executions)
-        counts, files = write_part(
-            index.places, part, graph, about, options.full, drawn=not options.no_graph
-        )
-        written.append(
-            {
-                "title": part.title,
-                "entities": counts.entities,
-                "activities": counts.activities,
-                "used": counts.used,
-                "generated": counts.generated,
-                "files": [str(path) for path in files],
-            }
+    documents = []
+    for one in write_documents(
+        index,
+        str(date),
+        prod_id,
+        lambda executions: read_all(index.places, executions),
+        options.run,
+        options.full,
+        drawn=not options.no_graph,
+    ):
+        counts = dataclasses.asdict(one.counts)
+        documents.append(
+            {"title": one.part.title, **counts, "files": [str(path) for path in one.files]}
         )
         if not options.json:
-            print(files[0])
-            print(
-                f"  activities: {counts.activities}, entities: {counts.entities}, "
-                f"used: {counts.used}, "
-                f"generated: {counts.generated}",
-                flush=True,
-            )
+            print(one.files[0])
+            print("  " + ", ".join(f"{k}: {v}" for k, v in counts.items()), flush=True)
+    if not documents:
+        of_run = "" if options.run is None else f" of run {options.run:05d}"
+        raise InputError(f"Nothing was made{of_run} on {date} in {prod_id}: see lstosa show.")
     if options.json:
         data = {"schema_version": SCHEMA_VERSION, "date": str(date), "prod_id": prod_id}
-        json.dump({**data, "documents": written}, sys.stdout, indent=1)
+        json.dump({**data, "documents": documents}, sys.stdout, indent=1)
         print()
     return ExitCode.OK

@@ -5,13 +5,13 @@ Keys that a record does not have, because an older version wrote it, are nothing
 
 from __future__ import annotations
 
-__all__ = ["Details", "kept_config", "read_details", "state_of"]
+__all__ = ["Details", "kept_config", "read_details", "read_known", "state_of"]
 
 import dataclasses
 import datetime
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,19 @@ def read_details(places: ProvenanceLayout, execution: Execution) -> Details:
             f"The record of {execution.title} cannot be read: {execution.record} "
             f"({type(error).__name__}: {error}). Have the product made again, or remove the record."
         ) from error
+
+
+def read_known(
+    places: ProvenanceLayout, executions: Iterable[Execution]
+) -> tuple[dict[str, Details], list[InputError]]:
+    """Return the details of executions by their records, and what cannot be read."""
+    found, problems = {}, []
+    for one in executions:
+        try:
+            found[one.record] = read_details(places, one)
+        except InputError as error:
+            problems.append(error)
+    return found, problems
 
 
 def _details(places: ProvenanceLayout, execution: Execution, data: Mapping[str, Any]) -> Details:

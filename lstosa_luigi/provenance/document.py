@@ -102,7 +102,8 @@ class _Writer:
         self.document.add_namespace("id", f"{ROOT}:id:")
         self._entities: dict[str, Any] = {}
         self._agents: dict[tuple[str, str], Any] = {}
-        configs = {path for one in about.values() for path in one.configs}
+        known = [about[one.record] for one in graph.executions if one.record in about]
+        configs = {path for one in known for path in one.configs}
         self.files: dict[str, list[str]] = {}
         for one in graph.executions:
             for path in (*one.inputs, *one.outputs):
@@ -223,7 +224,7 @@ class _Writer:
         maker = self.graph.maker(paths[0])
         kind = (maker.product if maker else self.places.kind(paths[0])) or "file"
         values: list[tuple[str, Any]] = [
-            ("prov:label", Path(name).name),
+            ("prov:label", Path(name if len(paths) > 1 else paths[0]).name),
             ("prov:location", name if len(paths) > 1 else paths[0]),
             ("prov:type", self._name(kind)),
         ]

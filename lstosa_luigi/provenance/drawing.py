@@ -1,6 +1,6 @@
 """A PROV document as a drawing, by graphviz: files are rounded, what was done is a box.
 
-Time goes from left to right. Files that the same activities made and used are one node.
+Time goes from top to bottom. Files that the same activities made and used are one node.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from urllib.parse import quote
 
 from lstosa_luigi.errors import InputError
 
-COLUMNS = 34
+COLUMNS = 36
 """Characters of a line of a label."""
 NAMED = 3
 """Files of a node that are named; of more, how many."""
 SECONDS = 120
 """A drawing that takes longer is given up."""
 HEAD = """digraph provenance {
-graph [rankdir=LR, ranksep=0.45, nodesep=0.14, margin=0.2, fontname="Helvetica", fontsize=16,
- labelloc=t, size="16.1,11.1", ratio=compress, label=%s]
-node [fontname="Helvetica", fontsize=11, margin="0.08,0.04", penwidth=0.8]
+graph [rankdir=TB, ranksep=0.28, nodesep=0.12, margin=0.2, fontname="Helvetica", fontsize=18,
+ labelloc=t, size="11.1,16.1", label=%s]
+node [fontname="Helvetica", fontsize=12, margin="0.08,0.04", penwidth=0.8]
 edge [color="#555555", arrowsize=0.6, penwidth=0.8]
 """
 ACTIVITY = 'shape=box, style=filled, fillcolor="#cfe2f3"'

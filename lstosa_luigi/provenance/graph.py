@@ -178,7 +178,7 @@ def role_of(argv: Iterable[str], path: str) -> str:
         option, equals, value = word.partition("=")
         if equals and value == path and option.startswith("-"):
             return option.lstrip("-")
-        if word == path and before.startswith("-"):
+        if word == path and before.startswith("-") and "=" not in before:
             return before.lstrip("-")
         before = word
     return ""

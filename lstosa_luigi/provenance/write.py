@@ -6,12 +6,12 @@ night in the logs of the running analysis.
 
 from __future__ import annotations
 
-__all__ = ["Part", "parts_of", "write_part"]
+__all__ = ["Part", "Written", "parts_of", "write_documents"]
 
 import dataclasses
 import io
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from lstosa_luigi.provenance.details import Details
 from lstosa_luigi.provenance.document import Counts, counts_of, document_of
 from lstosa_luigi.provenance.drawing import dot_of, draw
 from lstosa_luigi.provenance.graph import Execution, Graph
+from lstosa_luigi.provenance.index import Index
 
 RECONSTRUCTED = ("DL2", "DL3")
 """Products of a run beyond DL1."""
@@ -84,36 +85,69 @@ def parts_of(
         yield Part(f"Night {first.date}, {first.prod_id}", place, targets)
 
 
-def write_part(
-    places: ProvenanceLayout,
-    part: Part,
-    graph: Graph,
-    about: Mapping[str, Details],
+@dataclasses.dataclass(frozen=True)
+class Written:
+    """A document that was written, what it holds, and its files."""
+
+    part: Part
+    counts: Counts
+    files: tuple[Path, ...]
+
+
+def write_documents(
+    index: Index,
+    date: str,
+    prod_id: str,
+    read: Callable[[Iterable[Execution]], Mapping[str, Details]],
+    run: int | None = None,
     full: bool = False,
     drawn: bool = True,
-) -> tuple[Counts, list[Path]]:
-    """Write one document in all forms; return what it holds, and the files.
+) -> Iterator[Written]:
+    """Write the documents of a night, or of one of its runs; yield each when it is there.
 
     Parameters
     ----------
-    places : ProvenanceLayout
-        What tells kinds of files apart.
-    part : Part
-        What it is about.
-    graph : Graph
-        What led to its targets.
-    about : dict of str to Details
-        By record.
+    index : Index
+        The records.
+    date, prod_id : str
+        Night (``YYYY-MM-DD``) and production.
+    read : callable
+        Returns the details of executions by their records.
+    run : int, optional
+        Only this run.
     full : bool
         Every subrun by itself.
     drawn : bool
-        Draw it too.
+        Draw them too.
 
     Raises
     ------
     InputError
-        If it cannot be written or drawn. Forms that were written before stay.
+        At the end, if one could not be written or drawn.
     """
+    parts = list(parts_of(index.places, index.of_night(date, prod_id), run))
+    # each record is read once, however many documents it is in
+    whole = index.above([path for part in parts for path in part.targets])
+    about = read(whole.executions)
+    problem: InputError | None = None
+    for part in parts:
+        graph = Graph(whole.above(part.targets))
+        try:
+            yield Written(part, *_write(index.places, part, graph, about, full, drawn))
+        except InputError as error:
+            problem = problem or error
+    if problem is not None:
+        raise problem
+
+
+def _write(
+    places: ProvenanceLayout,
+    part: Part,
+    graph: Graph,
+    about: Mapping[str, Details],
+    full: bool,
+    drawn: bool,
+) -> tuple[Counts, tuple[Path, ...]]:
     document = document_of(places, graph, about, full)
     name = f"{part.place.name}{'_full' if full else ''}"
     files = []
@@ -130,7 +164,7 @@ def write_part(
                 files.append(path)
     except OSError as error:
         raise InputError(f"{part.place.parent}: {error.strerror or error}") from error
-    return counts_of(document), files
+    return counts_of(document), tuple(files)
 
 
 def _forms(document: Any) -> Iterator[tuple[str, str]]:
