@@ -166,3 +166,24 @@ def test_a_document_says_who_what_and_by_which_configuration(closed: FakeNight, 
     text = one.get_provn()
     assert "prov:type='prov:Collection'" in text
     assert "lstosa:n_files=2" in text
+
+
+def test_after_closing_documents_are_written_with_the_pages_and_are_in_nobodys_way(
+    make_night, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = ((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 1))
+    night = make_night(runs=runs, options={"pages": {"enabled": "true"}})
+    broken = night.root / "broken"
+    broken.mkdir()
+    (broken / "dot").write_text("#!/bin/sh\necho no fonts >&2\nexit 1\n")
+    (broken / "dot").chmod(0o755)
+    variables = night.variables()
+    path = f"{broken}:{variables['PATH']}"
+    monkeypatch.setattr(night, "variables", lambda: {**variables, "PATH": path})
+    done = night.luigi()
+    assert done.returncode == ExitCode.OK, done.stdout
+    assert night.flag.exists()
+    assert done.stdout.count("WARNING  No graph is drawn: dot says no fonts") == 1
+    found = {path.name for path in night.base.rglob("*_prov.*")}
+    names = ("calibration_to_dl1_00003", "calibration_to_dl2_00003", "night_20240302")
+    assert found == {f"{name}_prov.{form}" for name in names for form in FORMS[:3]}
