@@ -70,9 +70,7 @@ class Index:
             self.update()
         except sqlite3.OperationalError as error:
             if "locked" in str(error):
-                raise InputError(
-                    f"{places.index()} is in use by another command. Try again later."
-                ) from error
+                raise InputError(self._in_use()) from error
             # a user who may not write there still gets an answer, if a slow one
             self._database = _create(sqlite3.connect(":memory:", isolation_level=None))
             self.update()
@@ -192,7 +190,18 @@ class Index:
     # --- asking ----------------------------------------------------------------------------
 
     def _select(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
-        return self._database.execute(query, values).fetchall()
+        try:
+            return self._database.execute(query, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            if "locked" in str(error):
+                raise InputError(self._in_use()) from error
+            raise InputError(
+                f"The index of records cannot be read: {self.places.index()} ({error}). Remove it; "
+                "the next question makes it anew."
+            ) from error
+
+    def _in_use(self) -> str:
+        return f"{self.places.index()} is in use by another command. Try again later."
 
     def damaged(self) -> dict[str, str]:
         """Return the records that cannot be read, each with why."""

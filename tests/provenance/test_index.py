@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lstosa_luigi.errors import InputError
 from lstosa_luigi.layout import ProvenanceLayout
 from lstosa_luigi.provenance.details import kept_config, read_details
 from lstosa_luigi.provenance.difference import Kind, Side, compare
@@ -76,6 +77,14 @@ def test_a_damaged_index_is_made_anew(places: ProvenanceLayout, content: bytes) 
     places.index().write_bytes(content)
     assert Index(places).find("/v1/DL1A Run00001.0000")
     assert Index(places).of_night("2024-03-02", "v1", 1)
+
+
+def test_an_index_that_is_damaged_within_is_said_to_be(places: ProvenanceLayout) -> None:
+    write(places, "DL1A Run00001.0000")
+    index = Index(places)
+    index._database.execute("DROP TABLE makes")
+    with pytest.raises(InputError, match="Remove it; the next question makes it anew"):
+        index.above(["/v1/DL1A Run00001.0000"])
 
 
 def test_a_damaged_record_is_told_of(places: ProvenanceLayout) -> None:
