@@ -17,7 +17,7 @@ SHELL := /bin/bash
 
 BIN := .venv/bin
 # command=package of Debian, for what the tests call and PyPI does not have.
-SYSTEM := pdftoppm=poppler-utils chromium=chromium munged=munge slurmctld=slurmctld slurmd=slurmd \
+SYSTEM := pdftoppm=poppler-utils dot=graphviz chromium=chromium munged=munge slurmctld=slurmctld slurmd=slurmd \
 	sbatch=slurm-client slurmdbd=slurmdbd mariadbd=mariadb-server-core mariadb=mariadb-client-core \
 	cron=cron sshd=openssh-server rsync=rsync openssl=openssl systemd-analyze=systemd
 # config/luigi.cfg names demo; another base gets a copy of it that names that base.

@@ -25,7 +25,7 @@ from lstosa_luigi.execution.causes import os_error
 from lstosa_luigi.execution.record import Record, read_record
 from lstosa_luigi.execution.trace import hash_of
 from lstosa_luigi.graph import Step, walk
-from lstosa_luigi.layout import Layout
+from lstosa_luigi.layout import Layout, ProvenanceLayout
 from lstosa_luigi.night import NightlyClose
 from lstosa_luigi.observation.reconstruction import superseded_places
 from lstosa_luigi.outdated import find_unneeded, images_needed_again
@@ -382,7 +382,7 @@ class _Search:
                 found += strays
             elif name.startswith(".") and name.count("@") == 3:
                 found += [_leftover(path, left.host) for left in files.find_leftovers([name])]
-            elif self._is_known(path, entry):
+            elif self._is_known(path, entry) or ProvenanceLayout.is_document(Path(path)):
                 known += 1
             else:
                 found.append(Finding(Kind.FOREIGN, path, self._why(path)))

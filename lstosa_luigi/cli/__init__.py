@@ -15,7 +15,9 @@ from lstosa_luigi.cli import (
     cancel,
     clean,
     decide,
+    diff,
     disk,
+    impact,
     import_config,
     install_service,
     jobs,
@@ -24,6 +26,7 @@ from lstosa_luigi.cli import (
     notify,
     pages,
     plan,
+    provenance,
     publish,
     reopen,
     show,
@@ -31,6 +34,7 @@ from lstosa_luigi.cli import (
     status,
     take_over,
     verify,
+    why,
 )
 from lstosa_luigi.errors import ExitCode, LstosaError
 
@@ -45,6 +49,10 @@ VERBS = {
     "decide": decide,
     "show": show,
     "verify": verify,
+    "why": why,
+    "impact": impact,
+    "diff": diff,
+    "provenance": provenance,
     "reopen": reopen,
     "jobs": jobs,
     "cancel": cancel,

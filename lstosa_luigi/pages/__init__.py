@@ -13,6 +13,8 @@ from lstosa_luigi.night import NightlyClose
 def write_at_end(root: Any) -> None:
     """Write the pages of a night on which work has ended, if ``[pages] enabled``.
 
+    Of a night that is closed the PROV documents are written too.
+
     Parameters
     ----------
     root : luigi.Task
@@ -20,8 +22,8 @@ def write_at_end(root: Any) -> None:
 
     Raises
     ------
-    PageError
-        If they cannot be written.
+    LstosaError
+        If any cannot be written.
     """
     if not isinstance(root, NightlyClose) or not root.settings.pages.enabled:
         return
@@ -34,3 +36,21 @@ def write_at_end(root: Any) -> None:
         raise
     except LstosaError:
         pass  # what is wrong with the night was said when it was planned, and the page says it
+    if root.complete():
+        _write_documents(root)
+
+
+def _write_documents(root: NightlyClose) -> None:
+    from lstosa_luigi.layout import ProvenanceLayout
+    from lstosa_luigi.provenance.details import read_known
+    from lstosa_luigi.provenance.index import Index
+    from lstosa_luigi.provenance.write import write_documents
+
+    index = Index(ProvenanceLayout(root.settings.directories))
+    for _ in write_documents(
+        index,
+        str(root.date),
+        str(root.prod_id),
+        lambda executions: read_known(index.places, executions)[0],
+    ):
+        pass
