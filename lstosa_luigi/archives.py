@@ -6,7 +6,7 @@ itself. A file that lies there counts more than the archive: it was written sinc
 
 from __future__ import annotations
 
-__all__ = ["ARCHIVE", "archive_of", "names_in", "problem_of", "read_text"]
+__all__ = ["ARCHIVE", "archive_of", "marks_in", "names_in", "problem_of", "read_text"]
 
 import functools
 import os
@@ -45,6 +45,15 @@ def names_in(directory: Path) -> frozenset[str]:
     """Return the names of the files of a directory that were archived."""
     archive = _open(directory.parent / ARCHIVE)
     return frozenset() if archive is None else _names(archive).get(directory.name, frozenset())
+
+
+def marks_in(directory: Path) -> dict[str, tuple[int, int]]:
+    """Return size and checksum of the files of a directory that were archived, by name."""
+    archive = _open(directory.parent / ARCHIVE)
+    if archive is None:
+        return {}
+    infos = (archive.getinfo(f"{directory.name}/{name}") for name in names_in(directory))
+    return {info.filename.partition("/")[2]: (info.file_size, info.CRC) for info in infos}
 
 
 def problem_of(archive: Path, deep: bool = False) -> str:

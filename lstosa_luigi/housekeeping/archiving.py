@@ -65,6 +65,8 @@ def loose_files(layout: Layout) -> list[Loose]:
             continue
         for entry in entries:
             is_wanted = entry.name != journal.NAME and not entry.name.startswith(".")
+            if directory == layout.log("").parent:  # documents of provenance lie there as well
+                is_wanted &= entry.name.endswith(LOG)
             if is_wanted and entry.is_file(follow_symlinks=False):
                 status = entry.stat(follow_symlinks=False)
                 found.append(Loose(Path(entry.path), status.st_size, status.st_mtime_ns))

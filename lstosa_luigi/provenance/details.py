@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lstosa_luigi.archives import read_text
 from lstosa_luigi.errors import InputError
 from lstosa_luigi.layout import ProvenanceLayout
 from lstosa_luigi.provenance.graph import Execution
@@ -79,7 +80,7 @@ def read_details(places: ProvenanceLayout, execution: Execution) -> Details:
         If it cannot be read any more.
     """
     try:
-        data = json.loads(Path(execution.record).read_text(encoding="utf-8"))
+        data = json.loads(read_text(Path(execution.record)))
         return _details(places, execution, data)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(

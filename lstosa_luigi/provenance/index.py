@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from lstosa_luigi.archives import marks_in, read_text
 from lstosa_luigi.errors import InputError
 from lstosa_luigi.layout import ProvenanceLayout
 from lstosa_luigi.provenance.graph import DONE, Execution, Graph, execution_of
@@ -163,7 +164,7 @@ class Index:
         date, prod_id = self.places.night_of(Path(path))
         damage = ""
         try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
+            data = json.loads(read_text(Path(path)))
             one = execution_of(path, date, prod_id, data)
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             damage = f"{type(error).__name__}: {error}"
@@ -303,10 +304,17 @@ def _create(database: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def _records(directory: Path) -> Iterator[tuple[str, int, int]]:
-    """Yield path, size and time of change of each record in a directory."""
+    """Yield path, size and time of change of each record of a directory, by name.
+
+    Of one that was archived the checksum stands for the time.
+    """
+    found = marks_in(directory)
     with os.scandir(directory) as entries:
-        for entry in sorted(entries, key=lambda one: one.name):
-            if entry.name.endswith(".json") and not entry.name.startswith("."):
+        for entry in entries:
+            if not entry.name.startswith("."):
                 with contextlib.suppress(OSError):
                     status = entry.stat()
-                    yield entry.path, status.st_size, status.st_mtime_ns
+                    found[entry.name] = (status.st_size, status.st_mtime_ns)
+    for name, (size, changed) in sorted(found.items()):
+        if name.endswith(".json"):
+            yield f"{directory}/{name}", size, changed

@@ -81,6 +81,10 @@ def answers(night: FakeNight) -> dict[str, str]:
         asked = r'"(asked|written)": ".*?"|(?<=v0\.12\.3, at )[\dT:+-]+'
         text = re.sub(asked, "", done.stdout)
         found[" ".join(words)] = f"{done.returncode} {text} {done.stderr}"
+    dl2 = next(night.base.glob("DL2/*/*/*/*/dl2_LST-1.Run00003.h5"))
+    for words in (("why",), ("why", "--json"), ("impact",)):
+        done = night.lstosa(words[0], str(dl2), *words[1:])
+        found[" ".join(words)] = f"{done.returncode} {done.stdout} {done.stderr}"
     again = night.luigi()
     found["NightlyClose"] = f"{again.returncode} {again.stdout}"
     return found
