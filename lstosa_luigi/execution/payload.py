@@ -176,7 +176,8 @@ def run(job: Job, place: Place = HERE) -> Record | None:
     record = record._replace(earlier=() if before is None else before.history())
     # a full disk must not hide the cause of the failure
     with contextlib.suppress(OSError, Cancelled), _signals_as_exceptions():
-        write_record(Path(job.record), _with_origin(record, job))
+        record = _with_origin(record, job)
+        write_record(Path(job.record), record)
     return record
 
 
