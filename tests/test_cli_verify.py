@@ -227,3 +227,46 @@ def test_run_numbers_that_are_part_of_each_other_are_told_apart(make_night) -> N
     assert "MergedDL1 Run01968" in titles
     assert not [title for title in titles if "19681" in title]
     assert set(make(night)) == titles
+
+
+def test_bytes_that_changed_without_size_and_time_are_found_by_their_hash(
+    closed: FakeNight,
+) -> None:
+    path = closed.base / CUTS / "dl1_LST-1.Run00003.0000.h5"
+    status, whole = path.stat(), path.read_bytes()
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert verify(closed)["findings"] == []
+    (finding,) = verify(closed, "--deep", code=ExitCode.TASK_FAILED)["findings"]
+    assert (finding["kind"], finding["title"], finding["file"]) == (
+        "changed",
+        "DL1B Run00003.0000",
+        str(path),
+    )
+    record = closed.analysis / "records/Run00003.0000_DL1B.json"
+    known = json.loads(record.read_text())["hashes"][str(path)]
+    assert known in finding["text"]
+    assert str(record) in finding["text"]
+    path.write_bytes(whole)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert verify(closed, "--deep")["findings"] == []
+
+
+def test_what_products_were_made_with_is_missed_once_and_the_rest_is_compared(
+    closed: FakeNight,
+) -> None:
+    software = sorted((closed.analysis / "software").iterdir())
+    config = sorted((closed.analysis / "configs").iterdir())[0]
+    record = closed.analysis / "records/Run00003.0001_DL1B.json"
+    texts = {path: path.read_bytes() for path in (software[0], config, record)}
+    software[0].unlink()
+    config.write_text("{}")
+    record.write_text("half a rec")
+    data = verify(closed, "--deep", code=ExitCode.TASK_FAILED)
+    assert sorted((f["kind"], f["file"]) for f in data["findings"]) == sorted(
+        [("missing", str(software[0])), ("changed", str(config)), ("damaged", str(record))]
+    )
+    assert data["compared"] > 30
+    for path, text in texts.items():
+        path.write_bytes(text)
+    assert verify(closed, "--deep")["findings"] == []
