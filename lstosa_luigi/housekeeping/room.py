@@ -83,7 +83,13 @@ def _files(directory: str) -> Iterator[tuple[str, int]]:
 
 def _level(layout: Layout, path: Path) -> str:
     """Return the level that a file counts to."""
-    logs = (*layout.archived_directories(), layout.archive(), layout.refusal("").parent)
+    logs = (
+        *layout.archived_directories(),
+        layout.archive(),
+        layout.refusal("").parent,
+        layout.kept_config("").parent,
+        layout.kept_software("").parent,
+    )
     places = (
         ("scratch", (layout.scratch(),)),
         ("set aside", (layout.set_aside(),)),

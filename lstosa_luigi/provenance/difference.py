@@ -169,7 +169,7 @@ def _step(
     for text in _inputs(places, a, x, b, y):
         yield Difference(title, Kind.INPUT, text)
     for text in (
-        *_lists("choice", x.choices, y.choices),
+        *_lists("choice", _choices(x), _choices(y)),
         *_lists("decision", x.decided, y.decided),
     ):
         yield Difference(title, Kind.CHOICE, text)
@@ -268,6 +268,15 @@ def _given(places: ProvenanceLayout, side: Side, details: Details) -> dict[str, 
             role = role_of(details.argv, path)
             found[Path(path).name if kind in PASSING or not role else role] = path
     return found
+
+
+def _choices(details: Details) -> tuple[str, ...]:
+    """Return what was chosen and why, in words that do not depend on the run's number."""
+    run = details.execution.run
+    return tuple(
+        text if run is None else text.replace(f"run {run:05d}", "the run")
+        for text in details.choices
+    )
 
 
 def _lists(what: str, one: tuple[str, ...], other: tuple[str, ...]) -> Iterator[str]:
