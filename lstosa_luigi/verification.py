@@ -225,7 +225,10 @@ class _Look:
         if record is None:
             path = str(task.record)
             if self.listing.status(path) is not None:
-                text = "the record cannot be read: how the product was made is not known"
+                text = (
+                    "the record cannot be read: how the product was made is not known any more, "
+                    "unless it is made again"
+                )
                 self.findings.append(Finding(Kind.DAMAGED, path, text, task.title))
             return
         layout = task.layout
@@ -237,10 +240,13 @@ class _Look:
                 continue
             self.kept.add(file)
             if self.listing.status(file) is None:
-                text = f"what {task.title} and others were made with is not known any more"
+                text = (
+                    f"what {task.title} and others were made with is not known any more, unless "
+                    "it is brought back from a backup"
+                )
                 self.findings.append(Finding(Kind.MISSING, file, text))
-            elif self.deep and hash_of(file) != Path(file).stem:
-                text = "its content is not what its name says"
+            elif self.deep and _hash(file) != Path(file).stem:
+                text = "its content is not what its name says: bring it back from a backup"
                 self.findings.append(Finding(Kind.CHANGED, file, text))
 
     def _compare(self, task: NightProduct, record: Record) -> Iterator[Finding]:
@@ -278,6 +284,13 @@ class _Look:
 
 def _finding(kind: Kind, task: NightProduct, path: str, text: str) -> Finding:
     return Finding(kind, path, text, task.title, task.task_id)
+
+
+def _hash(path: str) -> str:
+    try:
+        return hash_of(path)
+    except OSError:  # as good as another content
+        return ""
 
 
 def _behind(path: str) -> os.stat_result | None:

@@ -231,7 +231,7 @@ def _attempt(job: Job) -> int:
 
 def _make(job: Job, attempt: int, job_id: str, used: Usage, traced: Traced) -> None:
     _check_inputs(job)
-    traced.read = _measure(_inputs(job))
+    _trace_inputs(job, traced)
     _warm_up(job)
     root = Path(job.scratch)
     name = f"{job.name}.{attempt}.{job_id}" if job_id else f"{job.name}.{attempt}"
@@ -244,13 +244,13 @@ def _make(job: Job, attempt: int, job_id: str, used: Usage, traced: Traced) -> N
             files.copy(Path(file), _room_for(scratch / name))
         raw = _hash_raw(job, traced.read)
         try:
-            _execute(job, scratch, attempt, used)
+            _execute(job, scratch, attempt, used, raw)
         except Refused as refused:
             refusal = Refusal(job.title, str(refused), _utc_now(), job.log)
             files.write_whole(Path(job.refusal), refusal.text())
             raise
         made = {output.path: _find(output, scratch, job) for output in job.outputs}
-        _trace(job, made, traced)
+        _trace_outputs(job, made, traced)
         traced.hashes = {**traced.hashes, **({} if raw is None else raw.wait())}
         _put_in_place(made, job)
     finally:
@@ -264,7 +264,7 @@ def _inputs(job: Job) -> tuple[str, ...]:
 
 
 def _hash_raw(job: Job, read: Mapping[str, tuple[int, int]]) -> Any:
-    """Begin to hash raw files, if that is wanted, but those that an attempt before has hashed."""
+    """Return what hashes raw files, if wanted; not those that an attempt before has hashed."""
     if not job.hash_raw or not job.kept:
         return None
     from lstosa_luigi.execution.trace import RawHashes
@@ -272,16 +272,25 @@ def _hash_raw(job: Job, read: Mapping[str, tuple[int, int]]) -> Any:
     return RawHashes(read, read_record(Path(job.record)))
 
 
-def _trace(job: Job, made: Mapping[str, Path | None], traced: Traced) -> None:
-    """Hash what was made, before it gets its name, and inputs that no other job made."""
+def _trace_inputs(job: Job, traced: Traced) -> None:
+    """Note what is read, before the command does, and hash what no other job made."""
+    traced.read = _measure(_inputs(job))
     if not job.kept:
         return
     from lstosa_luigi.execution import trace
 
-    hashes = trace.hash_small(traced.read)
-    traced.configs = trace.keep_configs(Path(job.kept, "configs"), hashes)
-    hashes |= {final: trace.hash_of(file) for final, file in made.items() if file is not None}
-    traced.hashes = hashes
+    traced.hashes = trace.hash_small(traced.read)
+    traced.configs = trace.keep_configs(Path(job.kept, "configs"), traced.hashes)
+
+
+def _trace_outputs(job: Job, made: Mapping[str, Path | None], traced: Traced) -> None:
+    """Hash what was made, before it gets its name."""
+    if not job.kept:
+        return
+    from lstosa_luigi.execution.trace import hash_of
+
+    hashes = {final: hash_of(file) for final, file in made.items() if file is not None}
+    traced.hashes = {**traced.hashes, **hashes}
 
 
 def _room_for(path: Path) -> Path:
@@ -333,7 +342,7 @@ def _warm_up(job: Job) -> None:
             mark.touch()
 
 
-def _execute(job: Job, scratch: Path, attempt: int, used: Usage) -> None:
+def _execute(job: Job, scratch: Path, attempt: int, used: Usage, raw: Any = None) -> None:
     argv = [word.replace(SCRATCH, str(scratch)) for word in job.argv]
     log = Path(job.log)
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -360,6 +369,8 @@ def _execute(job: Job, scratch: Path, attempt: int, used: Usage) -> None:
                 raise Failed(text, is_permanent=True) from error
             try:
                 held.release()
+                if raw is not None:  # no thread may be there while a command is started
+                    raw.start()
                 code = _wait(child, used)
             except BaseException:
                 with contextlib.suppress(ProcessLookupError):

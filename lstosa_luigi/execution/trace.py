@@ -55,7 +55,10 @@ def hash_small(read: Mapping[str, tuple[int, int]]) -> dict[str, str]:
 
 
 def keep_configs(directory: Path, hashes: Mapping[str, str]) -> dict[str, str]:
-    """Keep a copy of each configuration, once for each content; return their hashes by path."""
+    """Keep a copy of each configuration, once for each content; return their hashes by path.
+
+    One that was written since it was hashed is not kept.
+    """
     found = {}
     for path, digest in hashes.items():
         if path.endswith(CONFIG):
@@ -63,7 +66,9 @@ def keep_configs(directory: Path, hashes: Mapping[str, str]) -> dict[str, str]:
             copy = directory / f"{digest}{CONFIG}"
             if not copy.exists():
                 with contextlib.suppress(OSError, UnicodeDecodeError):
-                    write_whole(copy, Path(path).read_text(encoding="utf-8"))
+                    content = Path(path).read_bytes()
+                    if hashlib.sha256(content).hexdigest() == digest:
+                        write_whole(copy, content.decode())
     return found
 
 
@@ -99,6 +104,9 @@ class RawHashes:
         }
         self._paths = [path for path in raw if path not in self._found]
         self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
         if self._paths:
             self._thread.start()
 

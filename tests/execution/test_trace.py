@@ -15,6 +15,7 @@ from lstosa_luigi.execution import payload, trace
 from lstosa_luigi.execution.record import read_record, write_record
 from lstosa_luigi.execution.trace import RawHashes, hash_of, keep_software
 from tests.execution.test_record import RECORD
+from tests.fakes.night import fits
 
 SOFTWARE = {"lstchain": "0.12.3", "ctapipe": "0.19.3"}
 
@@ -72,7 +73,7 @@ def test_failed_attempt_tells_what_it_read(traced_job):
     record = payload.run(job)
     assert record.state == "failed"
     assert list(record.read) == list(job.inputs)
-    assert record.hashes == {}
+    assert list(record.hashes) == list(job.inputs)
     assert read_record(Path(job.record)).software
 
 
@@ -91,17 +92,54 @@ def test_configuration_that_cannot_be_kept_costs_no_product(traced_job, tmp_path
     assert record.state == "done"
 
 
+def hashed(read, before):
+    hashes = RawHashes(read, before)
+    hashes.start()
+    return hashes.wait()
+
+
+def test_configuration_is_kept_byte_by_byte(traced_job, tmp_path):
+    job = traced_job("true > out.txt")
+    Path(job.inputs[0]).write_bytes(b'{"a":\r\n 1}\r\n')
+    record = payload.run(job)
+    (digest,) = record.configs.values()
+    assert sha256((tmp_path / f"night/configs/{digest}.json").read_bytes()) == digest
+
+
+def test_input_that_the_command_changes_is_told_as_it_was_read(traced_job, tmp_path):
+    job = traced_job("echo '{}' > config.json; true > out.txt")
+    record = payload.run(job)
+    (config,) = job.inputs
+    assert record.hashes[config] == sha256(b'{"cleaning": 8}')
+    assert record.read[config][0] == len(b'{"cleaning": 8}')
+
+
+def test_raw_files_of_a_job_are_hashed_if_that_is_wanted(traced_job, tmp_path):
+    raw = tmp_path / "LST-1.1.Run00003.0000.fits.fz"
+    raw.write_bytes(fits(5))
+    for is_wanted in (False, True):
+        job = traced_job("echo > out.txt", inputs=(str(raw),))._replace(hash_raw=is_wanted)
+        Path(job.outputs[0].path).unlink(missing_ok=True)
+        trace_limit, trace.SMALL_BYTES = trace.SMALL_BYTES, 0
+        try:
+            record = payload.run(job)
+        finally:
+            trace.SMALL_BYTES = trace_limit
+        assert record.state == "done", record.cause
+        assert (str(raw) in record.hashes) == is_wanted
+
+
 def test_raw_files_are_hashed_once_while_the_command_reads_them(tmp_path):
     raw = tmp_path / "LST-1.1.Run00003.0000.fits.fz"
     raw.write_bytes(b"raw" * 1000)
     read = {str(raw): (3000, 1), "drive.txt": (1, 1)}
-    assert RawHashes(read, None).wait() == {str(raw): sha256(b"raw" * 1000)}
+    assert hashed(read, None) == {str(raw): sha256(b"raw" * 1000)}
     raw.write_bytes(b"other" * 600)
 
     before = RECORD._replace(hashes={str(raw): "known"}, read=read)
-    assert RawHashes(read, before).wait() == {str(raw): "known"}
+    assert hashed(read, before) == {str(raw): "known"}
     before = before._replace(read={str(raw): (3000, 2)})
-    assert RawHashes(read, before).wait() == {str(raw): hash_of(raw)}
+    assert hashed(read, before) == {str(raw): hash_of(raw)}
 
 
 def test_same_software_has_the_same_name_whatever_the_order(tmp_path):
@@ -110,7 +148,7 @@ def test_same_software_has_the_same_name_whatever_the_order(tmp_path):
 
 
 def test_of_many_at_once_no_record_is_lost_or_torn(tmp_path):
-    """200 processes here; 3,000 jobs of a night on Slurm write theirs in the same way."""
+    """400 records of 8 processes; jobs on Slurm write theirs in the same way."""
     script = """
 import sys
 from pathlib import Path
