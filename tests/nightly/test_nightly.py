@@ -461,3 +461,24 @@ def test_clock_over_midnight_and_over_a_change_of_summer_time_loses_no_night(tic
     ]
     assert (it.night.flag.exists(), next_night.flag.exists()) == (True, True)
     assert_made_once(it)
+
+
+# --- publishing ------------------------------------------------------------------------------
+
+
+def test_target_that_is_away_changes_nothing_about_the_night_and_is_told_once(
+    ticks, tmp_path
+) -> None:
+    web = tmp_path / "web"
+    it = ticks(options={"publish": {"target": str(web), "retry_minutes": "0"}})
+    printed = it.tick()
+    assert f"{web} is not there: mount it, or make it" in printed[0]
+    assert it.night.flag.exists()
+    assert it.state()["exit_code"] == 0
+    assert it.tick() == []
+    web.mkdir()
+    assert it.tick() == []
+    plot = f"dl1/{it.night.flat}/pdf/datacheck_dl1_LST-1.Run00003.pdf"
+    assert (web / plot).is_file()
+    web.rename(tmp_path / "elsewhere")
+    assert it.tick() == [], "nothing changed, so nobody looks there"
