@@ -441,7 +441,9 @@ class publish(luigi.Config):  # noqa: N801
         description="the ssh to use with its options, words as in a shell: "
         "``ssh -p 2222 -i /home/lstosa/.ssh/web``",
     )
-    timeout = luigi.FloatParameter(default=600, description="seconds that a transfer may take")
+    timeout = luigi.FloatParameter(
+        default=600, description="seconds that a transfer to a server may take"
+    )
     retry_minutes = luigi.FloatParameter(
         default=30,
         description="minutes until ``lstosa nightly`` tries a target again that could not be "

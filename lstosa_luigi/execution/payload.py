@@ -183,11 +183,11 @@ def run(job: Job, place: Place = HERE) -> Record | None:
 
 def _with_origin(record: Record, job: Job) -> Record:
     """Return a record that says with what the product was made, and for whom."""
-    if not job.kept:
+    if not job.versions:
         return record
     from lstosa_luigi.execution import trace
 
-    software = trace.keep_software(Path(job.kept, "software"), job.software)
+    software = trace.keep_software(Path(job.versions), job.software)
     return record._replace(software=software, agent=trace.user())
 
 
@@ -265,7 +265,7 @@ def _inputs(job: Job) -> tuple[str, ...]:
 
 def _hash_raw(job: Job, read: Mapping[str, tuple[int, int]]) -> Any:
     """Return what hashes raw files, if wanted; not those that an attempt before has hashed."""
-    if not job.hash_raw or not job.kept:
+    if not job.hash_raw or not job.configs:
         return None
     from lstosa_luigi.execution.trace import RawHashes
 
@@ -275,17 +275,17 @@ def _hash_raw(job: Job, read: Mapping[str, tuple[int, int]]) -> Any:
 def _trace_inputs(job: Job, traced: Traced) -> None:
     """Note what is read, before the command does, and hash what no other job made."""
     traced.read = _measure(_inputs(job))
-    if not job.kept:
+    if not job.configs:
         return
     from lstosa_luigi.execution import trace
 
     traced.hashes = trace.hash_small(traced.read)
-    traced.configs = trace.keep_configs(Path(job.kept, "configs"), traced.hashes)
+    traced.configs = trace.keep_configs(Path(job.configs), traced.hashes)
 
 
 def _trace_outputs(job: Job, made: Mapping[str, Path | None], traced: Traced) -> None:
     """Hash what was made, before it gets its name."""
-    if not job.kept:
+    if not job.configs:
         return
     from lstosa_luigi.execution.trace import hash_of
 

@@ -102,9 +102,9 @@ class Job(NamedTuple):
         What was chosen for it and why, for the record.
     software : dict of str to str
         Versions of what it is made with, for the record.
-    kept : str
-        Directory in which copies of configurations are kept, and what software was used; empty if
-        none are to be.
+    configs, versions : str
+        Directories in which copies of configurations are kept, and what software was used; empty
+        if nothing is hashed and kept.
     hash_raw : bool
         Whether raw files are hashed.
     refusal : str
@@ -138,7 +138,8 @@ class Job(NamedTuple):
     refusal: str = ""
     choices: tuple[str, ...] = ()
     software: Mapping[str, str] = {}
-    kept: str = ""
+    configs: str = ""
+    versions: str = ""
     hash_raw: bool = False
 
     @property

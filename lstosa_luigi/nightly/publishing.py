@@ -50,6 +50,7 @@ def publish_nights(
     if settings.pages.enabled:
         _refresh(begun)
     reasons: list[Reason] = []
+    night = begun[0]
     try:
         outcomes = publisher.publish([root.layout for root in begun], now)
     except Held:
@@ -57,13 +58,16 @@ def publish_nights(
     except TargetError as error:
         reasons.append(Reason(TARGET, str(error)))
     else:
+        for root in reversed(begun):
+            outcome = outcomes[str(root.date)]
+            if outcome.unreadable:
+                night = root
         for outcome in outcomes.values():
             reasons += (Reason(text, text) for text in outcome.unreadable)
-    memory = Memory(begun[0].layout.told_of_publishing())
+    memory = Memory(night.layout.told_of_publishing())
     if not reasons:
         memory.path.unlink(missing_ok=True)
         return
-    night = begun[0]
     named = str(night.date), str(night.telescope), str(night.prod_id)
     event = unpublished(*named, settings.publish.target, reasons)
     for news in teller.news([event], memory):

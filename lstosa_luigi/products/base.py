@@ -247,7 +247,8 @@ class NightProduct(NightTask, SlurmTask):
             refusal="" if refusal is None else str(refusal),
             choices=tuple(choices),
             software=tools.software(),
-            kept=str(self.layout.analysis()),
+            configs=str(self.layout.kept_config("").parent),
+            versions=str(self.layout.kept_software("").parent),
             hash_raw=self.settings.provenance.hash_raw,
         )
 

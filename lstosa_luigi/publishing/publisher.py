@@ -169,26 +169,33 @@ class Publisher:
             else:
                 changed[item] = signature
         if changed and not is_dry:
-            self._transfer(list(changed), layout, places)
+            unread = self._transfer(list(changed), layout, places)
+            for item, why in unread.items():
+                del changed[item]
+                unreadable.append(f"{item.source}: {why}")
             sent.update({str(item.to): signature for item, signature in changed.items()})
             memory.write_sent(state, self.target.name, sent)
         unchanged = len(items) - len(changed) - len(unreadable)
         return Outcome(tuple(changed), unchanged, tuple(unreadable))
 
-    def _transfer(self, items: Sequence[Item], layout: Layout, places: Mapping[str, str]) -> None:
+    def _transfer(
+        self, items: Sequence[Item], layout: Layout, places: Mapping[str, str]
+    ) -> dict[Item, str]:
+        """Send files; return those that could not be read, each with why."""
         assert self.target is not None
         folder = layout.publishing().parent / files.scratch_name("publish")
         written, staging = folder / "pages", folder / "tree"
         try:
             written.mkdir(parents=True)
             staging.mkdir()
-            packages = [
-                Package(_file_of(item, self.pages, written / str(number), places), item.to)
+            packages = {
+                Package(_file_of(item, self.pages, written / str(number), places), item.to): item
                 for number, item in enumerate(items)
-            ]
-            self.target.send(packages, staging)
+            }
+            unread = self.target.send(list(packages), staging)
         finally:
             files.remove_tree(folder)
+        return {packages[package]: why for package, why in unread.items()}
 
 
 def _signature(item: Item, places: Mapping[str, str]) -> Signature:

@@ -12,7 +12,7 @@ import re
 import shlex
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from lstosa_luigi.errors import ExitCode, LstosaError
@@ -25,7 +25,10 @@ REMOTE = re.compile(r"(?:[^/:@\s]+@)?[^/:@\s]+:(?P<path>[^:].*)")
 CONNECT_S = 20
 """Seconds to wait for a connection; of the whole transfer the limit is configured."""
 LINES = 3
-"""Lines of what rsync says that are told."""
+"""Lines of what rsync says that are told: the last ones, since servers greet before."""
+PARTIAL = (23, 24)
+"""Exit codes of rsync if some files could not be transferred, or vanished."""
+CHUNK_BYTES = 1 << 20
 
 
 class TargetError(LstosaError):
@@ -48,7 +51,7 @@ class Target(abc.ABC):
     name: str
 
     @abc.abstractmethod
-    def send(self, packages: Sequence[Package], staging: Path) -> None:
+    def send(self, packages: Sequence[Package], staging: Path) -> dict[Package, str]:
         """Bring files to their places, each whole or not at all, in their order.
 
         Parameters
@@ -58,10 +61,15 @@ class Target(abc.ABC):
         staging : Path
             An empty directory that may be filled.
 
+        Returns
+        -------
+        dict of Package to str
+            Those that could not be read, each with why; all others are there.
+
         Raises
         ------
         TargetError
-            If not all of them are there afterwards.
+            If the target cannot be reached or written to.
         """
 
 
@@ -72,29 +80,59 @@ class Directory(Target):
         self.name = name
         self.root = Path(name).expanduser()
 
-    def send(self, packages: Sequence[Package], staging: Path) -> None:
+    def send(self, packages: Sequence[Package], staging: Path) -> dict[Package, str]:
         """Copy each file beside its place, then rename it."""
         if not self.root.is_dir():  # made here it might fill the disk below a mount point
             raise TargetError(f"{self.root} is not there: mount it, or make it")
         for directory in sorted({self.root / package.to.parent for package in packages}):
             files.sweep(directory)
+        unread = {}
         for package in packages:
             to = self.root / package.to
             try:
-                self._copy(package.file, to)
+                self._make_directories(to.parent)
+                _copy(package.file, to)
+            except _Unreadable as error:
+                unread[package] = str(error)
             except OSError as error:
                 raise TargetError(f"{to} could not be written: {os_error(error)}") from error
+        return unread
 
-    def _copy(self, file: Path, to: Path) -> None:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        aside = to.with_name(f".{files.scratch_name(to.name)}")
-        try:
-            files.copy(file, aside)
-            files.place(aside, to)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                aside.unlink(missing_ok=True)
-            raise
+    def _make_directories(self, directory: Path) -> None:
+        """Make directories that all may read, whatever the umask."""
+        if directory.is_dir():
+            return
+        self._make_directories(directory.parent)
+        directory.mkdir(exist_ok=True)
+        directory.chmod(0o755)
+
+
+class _Unreadable(Exception):
+    """A file cannot be read; the text says why."""
+
+
+def _copy(file: Path, to: Path) -> None:
+    """Copy a file beside its place, then rename it: for all to read, whatever the umask."""
+    aside = to.with_name(f".{files.scratch_name(to.name)}")
+    try:
+        with aside.open("wb") as written:
+            for chunk in _chunks(file):
+                written.write(chunk)
+        aside.chmod(0o644)
+        files.place(aside, to)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise
+
+
+def _chunks(file: Path) -> Iterator[bytes]:
+    try:
+        with file.open("rb") as read:
+            while chunk := read.read(CHUNK_BYTES):
+                yield chunk
+    except OSError as error:
+        raise _Unreadable(os_error(error)) from error
 
 
 class Server(Target):
@@ -120,22 +158,31 @@ class Server(Target):
 
         rsync gives a file its name when it is whole. Nobody is there to type a password.
         """
-        shell = f"{self.ssh} -o BatchMode=yes -o ConnectTimeout={CONNECT_S}"
+        shell = f"{self.ssh} -o BatchMode=yes -o LogLevel=ERROR -o ConnectTimeout={CONNECT_S}"
         options = ["--recursive", "--copy-links", "--times", "--omit-dir-times"]
         options += ["--chmod=D755,F644", f"--rsh={shell}"]
         return ["rsync", *options, "--", f"{staging}/", f"{self.name.rstrip('/')}/"]
 
-    def send(self, packages: Sequence[Package], staging: Path) -> None:
+    def send(self, packages: Sequence[Package], staging: Path) -> dict[Package, str]:
         """Lay the files out as they are to lie there, and have rsync bring them."""
-        for package in packages:
-            at = staging / package.to
+        places = {staging / package.to: package for package in packages}
+        for at, package in places.items():
             at.parent.mkdir(parents=True, exist_ok=True)
             at.symlink_to(os.path.realpath(package.file))
-        code, printed = self._run(self.command(staging))
+        unread: dict[Package, str] = {}
+        while True:
+            code, printed = self._run(self.command(staging))
+            said = [line for line in printed.splitlines() if line.strip()]
+            bad = _named(said, places) if code in PARTIAL else {}
+            if not bad:
+                break
+            for at, line in bad.items():  # all others are brought without them
+                at.unlink()
+                unread[places.pop(at)] = line
         if code != 0:
-            said = [line for line in printed.splitlines() if line.strip()][:LINES]
-            text = "; ".join(said) or f"rsync ended with {code}"
+            text = "; ".join(said[-LINES:]) or f"rsync ended with {code}"
             raise TargetError(f"{self.name}: {text}")
+        return unread
 
     def _run(self, words: Sequence[str]) -> tuple[int, str]:
         """Run rsync to its end, with its ssh; return its exit code, and what it complained of."""
@@ -162,6 +209,16 @@ class Server(Target):
                 text = f"was not done within {self.timeout:g} s ([publish] timeout)"
                 raise TargetError(f"{self.name}: {text}") from error
         return process.returncode, printed
+
+
+def _named(said: Iterable[str], places: Mapping[Path, Package]) -> dict[Path, str]:
+    """Return the files on their way that complaints of rsync name, with these."""
+    found = {}
+    for line in said:
+        for quoted in re.findall(r'"([^"]+)"', line):
+            if Path(quoted) in places:
+                found[Path(quoted)] = line
+    return found
 
 
 def target_of(options: publish) -> Target | None:

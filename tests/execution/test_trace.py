@@ -33,7 +33,12 @@ def traced_job(make_job, tmp_path):
         config.write_text('{"cleaning": 8}')
         fields = {"inputs": (str(config),), **fields}
         job = make_job(command.replace("config.json", str(config)), **fields)
-        return job._replace(kept=str(tmp_path / "night"), software=SOFTWARE, choices=("a: b",))
+        return job._replace(
+            configs=str(tmp_path / "night/configs"),
+            versions=str(tmp_path / "night/software"),
+            software=SOFTWARE,
+            choices=("a: b",),
+        )
 
     return make
 

@@ -338,7 +338,9 @@ class FakeNight:
         found = {}
         for path in sorted(self.everything()):
             name = str(path.relative_to(self.base))
-            inside = {"log", "records", "arrays"} & set(path.relative_to(self.base).parts)
+            inside = {"log", "records", "arrays", "configs", "software"} & set(
+                path.relative_to(self.base).parts
+            )
             if path.is_file() and not name.startswith(skip) and not inside:
                 found[name] = path.read_bytes()
         return found

@@ -7,8 +7,13 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from lstosa_luigi import config
 from lstosa_luigi.errors import ExitCode
 from lstosa_luigi.execution.files import scratch_name
+from lstosa_luigi.nightly.publishing import publish_nights
+from lstosa_luigi.notify.memory import Troubles
+from lstosa_luigi.notify.telling import Teller
+from lstosa_luigi.publishing import target
 from lstosa_luigi.publishing.links import links_of, relinked
 from lstosa_luigi.publishing.target import TargetError
 from tests.conftest import fill
@@ -167,6 +172,36 @@ def test_of_an_unreadable_file_among_many_all_others_are_sent_and_it_is_told_onc
     assert len(it.publish(NOON + 3 * HOUR)) == 1, "it is news again"
 
 
+def test_file_that_breaks_off_while_it_is_read_keeps_no_other(published, monkeypatch) -> None:
+    it = published()
+    broken = it.root.layout.drs4_plot(1)
+    real = target._chunks
+
+    def chunks(file: Path):
+        yield from real(file)
+        if file == broken:
+            raise target._Unreadable("Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(target, "_chunks", chunks)
+        (said,) = it.publish()
+    assert f"{broken}: Input/output error" in said
+    assert it.there() == [place for place in EXPECTED if place != DRS4]
+    assert it.publish(NOON + HOUR) == []
+    assert it.there() == EXPECTED
+
+
+def test_anybody_may_read_what_is_published_whatever_the_umask(published) -> None:
+    it = published()
+    before = os.umask(0o077)
+    try:
+        assert it.publish() == []
+    finally:
+        os.umask(before)
+    modes = {(path.is_dir(), path.stat().st_mode & 0o777) for path in it.target.rglob("*")}
+    assert modes == {(True, 0o755), (False, 0o644)}
+
+
 def test_full_web_directory_leaves_no_half_file_and_the_rest_follows(
     published, small_disk: Path
 ) -> None:
@@ -240,6 +275,50 @@ def test_server_that_is_down_for_an_hour_is_told_once_by_mail_and_gets_all_later
         assert len(mails.mails) == 2, "it was over in between: that is news"
     finally:
         mails.stop()
+
+
+def test_of_a_file_that_vanishes_on_the_way_all_others_arrive(
+    published, ssh_server, tmp_path, monkeypatch
+) -> None:
+    it = published(target=ssh_server.target(tmp_path / "web"), ssh=ssh_server.ssh)
+    plot = it.root.layout.drs4_plot(1)
+    real = target.Server._run
+
+    def run(self, words):
+        plot.unlink(missing_ok=True)
+        return real(self, words)
+
+    monkeypatch.setattr(target.Server, "_run", run)
+    (said,) = it.publish()
+    assert str(plot) in said
+    assert it.there() == [place for place in EXPECTED if place != DRS4]
+
+
+def test_greetings_of_a_server_do_not_hide_why_it_failed(published, ssh_server, tmp_path) -> None:
+    it = published(target=ssh_server.target(tmp_path / "no/where/web"), ssh=ssh_server.ssh)
+    (ssh_server.folder / "banner").write_text("welcome\n" * 9)
+    with (ssh_server.folder / "config").open("a") as config:
+        config.write(f'Banner "{ssh_server.folder}/banner"\n')
+    ssh_server.stop()
+    ssh_server.start()
+    (said,) = it.publish()
+    assert "No such file or directory" in said
+    assert "welcome" not in said
+
+
+def test_night_that_is_named_is_the_one_whose_file_cannot_be_read(published) -> None:
+    it = published()
+    other = it.night.add_night("2024-03-03", ((11, "DRS4", 1),))
+    first = made.use(other)
+    plot = it.root.layout.drs4_plot(1)
+    plot.unlink()
+    plot.mkdir()
+    said: list[str] = []
+    settings = config.load()
+    teller = Teller(settings.notify, Troubles(first.layout.troubles()), said.append)
+    publish_nights([first, it.root], settings, teller, NOON)
+    assert said[0].startswith("LST1 2024-03-02 (v0.12.3) is not published")
+    assert "lstosa publish --date 2024-03-02" in said[0]
 
 
 def test_server_that_hangs_is_given_up(published, tmp_path) -> None:

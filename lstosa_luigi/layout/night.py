@@ -1,4 +1,4 @@
-"""Where every file of a night lies: one method a kind of file; nothing else knows a file name.
+"""Where every file of a night lies: one method a kind of file.
 
 Names and directories are lstosa's, so that an LST user finds each file where
 lstosa puts it. Run numbers have five digits and subruns four, zero-padded, and
@@ -7,7 +7,7 @@ are matched as such.
 
 from __future__ import annotations
 
-__all__ = ["Layout", "PageLayout", "ProvenanceLayout", "telescope_prefix"]
+__all__ = ["CONFIGS", "SOFTWARE", "Layout", "telescope_prefix"]
 
 import dataclasses
 import datetime
@@ -18,6 +18,9 @@ from pathlib import Path
 
 from lstosa_luigi.archives import ARCHIVE
 from lstosa_luigi.config import Directories
+
+CONFIGS, SOFTWARE = "configs", "software"
+"""Directories beside the records, of what products were made with."""
 
 N_STREAMS = 4
 """Files that the event builder writes in parallel for each subrun."""
@@ -331,11 +334,11 @@ class Layout:
 
     def kept_config(self, sha256: str) -> Path:
         """Copy of a configuration that products of the night were made with."""
-        return self.analysis() / "configs" / f"{sha256}.json"
+        return self.analysis() / CONFIGS / f"{sha256}.json"
 
     def kept_software(self, name: str) -> Path:
         """Versions of what products of the night were made with."""
-        return self.analysis() / "software" / f"{name}.json"
+        return self.analysis() / SOFTWARE / f"{name}.json"
 
     def archive(self) -> Path:
         """Logs and records of the closed night in one file (lstosa_luigi.archives)."""
@@ -656,129 +659,3 @@ class Layout:
     def cache(self) -> Path:
         """Caches of the tools: nothing is kept in HOME."""
         return self.directories.osa_dir / "cache"
-
-
-@dataclasses.dataclass(frozen=True)
-class PageLayout:
-    """The places of the pages that people look at; names of files are lstosa's where it has them.
-
-    Parameters
-    ----------
-    root : Path
-        Directory of all pages.
-    """
-
-    root: Path
-
-    @classmethod
-    def of(cls, directories: Directories, directory: str = "") -> PageLayout:
-        """Return the places below a directory, or below that of lstosa's housekeeping."""
-        return cls(Path(directory) if directory else directories.osa_dir / "Pages")
-
-    def index(self) -> Path:
-        """Calendar of all nights."""
-        return self.root / "index.html"
-
-    def catalog(self) -> Path:
-        """Runs of all nights with their sources."""
-        return self.root / "LST_source_catalog.html"
-
-    def night_dir(self, night: Layout) -> Path:
-        """Directory of what belongs to one night of one production."""
-        return self.root / night.flat_date / night.prod_id
-
-    def night(self, night: Layout) -> Path:
-        """Page of a night."""
-        return self.night_dir(night) / f"osa_status_{night.prefix}_{night.flat_date}.html"
-
-    def entry(self, night: Layout) -> Path:
-        """What index and catalogue say of a night."""
-        return self.night(night).with_suffix(".json")
-
-    def gain_selection(self, night: Layout) -> Path:
-        """Page of the gain selection of a night."""
-        return self.night_dir(night) / f"osa_gainsel_status_{night.prefix}_{night.flat_date}.html"
-
-    def thumbnails(self, night: Layout) -> Path:
-        """Directory of the small pictures on the page of a night."""
-        return self.night_dir(night) / f"thumbnails_{night.prefix}"
-
-    def files_of(self, night: Layout) -> list[Path]:
-        """Pages of a night that are there, and their pictures."""
-        pages = (self.night(night), self.gain_selection(night))
-        pictures = sorted(self.thumbnails(night).glob("*.png"))
-        return [*(page for page in pages if os.path.lexists(page)), *pictures]
-
-    def entries(self) -> list[Path]:
-        """What is said of all nights, in ascending order of their dates."""
-        return sorted(self.root.glob("????????/*/osa_status_*_????????.json"))
-
-
-GIVEN = (
-    (r"LST-\d\.\d\.Run\d{5}\.\d{4}\.fits\.fz", "raw data"),
-    (r"DrivePosition_log_\d{8}\.txt", "drive log"),
-    (r"Target_log_\d{8}\.txt", "target log"),
-    (r"BendingModelCorrection_log_\d{8}\.txt", "bending model"),
-    (r"time_calibration\..*\.h5", "time calibration"),
-    (r"ffactor_systematics_.*\.h5", "systematics"),
-    (r"pedestal_ids_.*\.h5", "pedestal events"),
-    (r"dl1_.*_merged\.h5", "simulated events"),
-    (r"RunSummary_\d{8}\.ecsv", "run summary"),
-    (r"RunCatalog_\d{8}\.ecsv", "run catalogue"),
-    (r".*\.(json|ya?ml|cfg)", "configuration"),
-)
-"""What a file is, by its name."""
-
-
-@dataclasses.dataclass(frozen=True)
-class ProvenanceLayout:
-    """The places of what is known about how files were made, of all nights and productions.
-
-    Parameters
-    ----------
-    directories : Directories
-        Roots of the trees.
-    """
-
-    directories: Directories
-
-    def index(self) -> Path:
-        """Index of the records of all nights."""
-        return self.directories.osa_dir / "provenance.sqlite"
-
-    def record_directories(self) -> list[Path]:
-        """Directories of records, in ascending order of their nights."""
-        return sorted(self.directories.analysis_dir.glob("[0-9]" * 8 + "/*/records"))
-
-    def night_of(self, record: Path) -> tuple[str, str]:
-        """Return night (``YYYY-MM-DD``) and production of a record."""
-        production = record.parents[1]
-        flat = production.parent.name
-        return f"{flat[:4]}-{flat[4:6]}-{flat[6:]}", production.name
-
-    def kept_config(self, record: Path, sha256: str, suffix: str) -> Path:
-        """Copy of a configuration that was used for what a record tells of."""
-        return record.parents[1] / "configs" / f"{sha256}{suffix}"
-
-    def software(self, record: Path, identity: str) -> Path:
-        """Versions of the software that was used for what a record tells of."""
-        return record.parents[1] / "software" / f"{identity}.json"
-
-    def run_document(self, beside: Path, level: str, run: int) -> Path:
-        """PROV document of a run, without suffix; *beside* is where its DL1b or DL2 lies."""
-        return beside / "log" / f"calibration_to_{level}_{run:05d}_prov"
-
-    def night_document(self, record: Path, date: str) -> Path:
-        """PROV document of the night of a record, without suffix."""
-        return record.parents[1] / "log" / f"night_{date.replace('-', '')}_prov"
-
-    @staticmethod
-    def is_document(path: Path) -> bool:
-        """Whether a file is called and placed like a PROV document of a run."""
-        name = r"calibration_to_dl[12]_\d{5}_prov(_full)?\.(json|provn|xml|svg|pdf)"
-        return path.parent.name == "log" and re.fullmatch(name, path.name) is not None
-
-    def kind(self, path: str) -> str:
-        """Return what a file is, by its name; empty if the name does not tell."""
-        name = path.rpartition("/")[2]
-        return next((kind for pattern, kind in GIVEN if re.fullmatch(pattern, name)), "")

@@ -1,0 +1,81 @@
+"""Where lies what is known about how files were made, of all nights and productions."""
+
+from __future__ import annotations
+
+__all__ = ["ProvenanceLayout"]
+
+import dataclasses
+import re
+from pathlib import Path
+
+from lstosa_luigi.config import Directories
+from lstosa_luigi.layout.night import CONFIGS, SOFTWARE
+
+GIVEN = (
+    (r"LST-\d\.\d\.Run\d{5}\.\d{4}\.fits\.fz", "raw data"),
+    (r"DrivePosition_log_\d{8}\.txt", "drive log"),
+    (r"Target_log_\d{8}\.txt", "target log"),
+    (r"BendingModelCorrection_log_\d{8}\.txt", "bending model"),
+    (r"time_calibration\..*\.h5", "time calibration"),
+    (r"ffactor_systematics_.*\.h5", "systematics"),
+    (r"pedestal_ids_.*\.h5", "pedestal events"),
+    (r"dl1_.*_merged\.h5", "simulated events"),
+    (r"RunSummary_\d{8}\.ecsv", "run summary"),
+    (r"RunCatalog_\d{8}\.ecsv", "run catalogue"),
+    (r".*\.(json|ya?ml|cfg)", "configuration"),
+)
+"""What a file is, by its name."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ProvenanceLayout:
+    """The places of what is known about how files were made, of all nights and productions.
+
+    Parameters
+    ----------
+    directories : Directories
+        Roots of the trees.
+    """
+
+    directories: Directories
+
+    def index(self) -> Path:
+        """Index of the records of all nights."""
+        return self.directories.osa_dir / "provenance.sqlite"
+
+    def record_directories(self) -> list[Path]:
+        """Directories of records, in ascending order of their nights."""
+        return sorted(self.directories.analysis_dir.glob("[0-9]" * 8 + "/*/records"))
+
+    def night_of(self, record: Path) -> tuple[str, str]:
+        """Return night (``YYYY-MM-DD``) and production of a record."""
+        production = record.parents[1]
+        flat = production.parent.name
+        return f"{flat[:4]}-{flat[4:6]}-{flat[6:]}", production.name
+
+    def kept_config(self, record: Path, sha256: str, suffix: str) -> Path:
+        """Copy of a configuration that was used for what a record tells of."""
+        return record.parents[1] / CONFIGS / f"{sha256}{suffix}"
+
+    def software(self, record: Path, identity: str) -> Path:
+        """Versions of the software that was used for what a record tells of."""
+        return record.parents[1] / SOFTWARE / f"{identity}.json"
+
+    def run_document(self, beside: Path, level: str, run: int) -> Path:
+        """PROV document of a run, without suffix; *beside* is where its DL1b or DL2 lies."""
+        return beside / "log" / f"calibration_to_{level}_{run:05d}_prov"
+
+    def night_document(self, record: Path, date: str) -> Path:
+        """PROV document of the night of a record, without suffix."""
+        return record.parents[1] / "log" / f"night_{date.replace('-', '')}_prov"
+
+    @staticmethod
+    def is_document(path: Path) -> bool:
+        """Whether a file is called and placed like a PROV document of a run."""
+        name = r"calibration_to_dl[12]_\d{5}_prov(_full)?\.(json|provn|xml|svg|pdf)"
+        return path.parent.name == "log" and re.fullmatch(name, path.name) is not None
+
+    def kind(self, path: str) -> str:
+        """Return what a file is, by its name; empty if the name does not tell."""
+        name = path.rpartition("/")[2]
+        return next((kind for pattern, kind in GIVEN if re.fullmatch(pattern, name)), "")
