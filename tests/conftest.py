@@ -24,8 +24,8 @@ for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
 
 REQUIRE_REAL = os.environ.get("LSTOSA_REQUIRE_REAL") == "1"
 
-GROUPS = {"slurm": 0, "real": 1}
-"""Groups of tests that take longest, in their order."""
+ONE_BY_ONE = "real"
+"""Group of the tests with a real Slurm or the real lstchain, which take longest."""
 
 
 def unavailable(reason: str) -> None:
@@ -39,19 +39,18 @@ def unavailable(reason: str) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say which tests are not to run side by side (``--dist loadgroup``); long ones come first.
 
-    A file is run by one process, for the sake of its fixtures. Those with a real Slurm are, since
-    clusters of one host share the names of their cgroups; those with the real lstchain are, since
-    they share what they made, and each fills the machine.
+    A file is run by one process, for the sake of its fixtures. So are all tests with a real Slurm
+    or the real lstchain: each fills the machine, clusters of one host share the names of their
+    cgroups, and the copies of the real night share its locks.
     """
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_group(item)))
-    items.sort(key=lambda item: GROUPS.get(_group(item), len(GROUPS)))
+    items.sort(key=lambda item: _group(item) != ONE_BY_ONE)
 
 
 def _group(item: pytest.Item) -> str:
-    if item.get_closest_marker("slurm") is not None:
-        return "slurm"
-    return "real" if item.path.parent.name == "real" else str(item.path)
+    is_alone = item.get_closest_marker("slurm") is not None or item.path.parent.name == "real"
+    return ONE_BY_ONE if is_alone else str(item.path)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """The real night: ``make night`` as a newcomer types it, and copies of it to break."""
 
 import dataclasses
-import fcntl
 import os
 import re
 import subprocess
@@ -38,13 +37,8 @@ def make_night() -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="session")
 def made_night(tools_environment: Path) -> Iterator[MadeNight]:
-    """Run ``make night`` in this checkout; it does nothing where the night is closed already.
-
-    Of two processes that run tests, one makes it and the other waits.
-    """
-    with (REPOSITORY / "Makefile").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        made = make_night()
+    """Run ``make night`` in this checkout; it does nothing where the night is closed already."""
+    made = make_night()
     assert made.returncode == 0, made.stdout
     yield MadeNight(REPOSITORY / "demo", made.stdout)
     subprocess.run(

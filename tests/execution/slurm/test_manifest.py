@@ -110,6 +110,8 @@ jobs = st.builds(
     links=mappings,
     environment=mappings,
     priority=st.integers(-1, 1),
+    choices=st.lists(names, max_size=2).map(tuple),
+    software=mappings,
 )
 arrays = st.dictionaries(
     st.integers(0, 999), st.lists(jobs, min_size=1, max_size=3), min_size=1, max_size=4
