@@ -16,6 +16,9 @@ from lstosa_luigi.notify.memory import Memory
 from lstosa_luigi.notify.telling import Teller
 
 TARGET = "target"
+HANGING = "publishing hangs"
+HANGS_S = 3600.0
+"""How long publishing may take before somebody is told: a directory has no time limit."""
 
 
 def publish_nights(
@@ -53,17 +56,19 @@ def publish_nights(
     night = begun[0]
     try:
         outcomes = publisher.publish([root.layout for root in begun], now)
-    except Held:
+    except Held as held:
+        _look_after(held, night, teller, now)
         return
     except TargetError as error:
         reasons.append(Reason(TARGET, str(error)))
     else:
         for root in reversed(begun):
-            outcome = outcomes[str(root.date)]
+            outcome = outcomes[f"{root.date} ({root.prod_id})"]
             if outcome.unreadable:
                 night = root
         for outcome in outcomes.values():
             reasons += (Reason(text, text) for text in outcome.unreadable)
+    teller.troubles.end(HANGING)
     memory = Memory(night.layout.told_of_publishing())
     if not reasons:
         memory.path.unlink(missing_ok=True)
@@ -72,6 +77,18 @@ def publish_nights(
     event = unpublished(*named, settings.publish.target, reasons)
     for news in teller.news([event], memory):
         teller.tell(news, memory)
+
+
+def _look_after(held: Held, night: NightlyClose, teller: Teller, now: datetime.datetime) -> None:
+    """Tell if another process has been publishing for so long that its target must hang."""
+    holder = holder_of(night.layout.lock("publish")) or {}
+    try:
+        since = datetime.datetime.fromisoformat(str(holder.get("since")))
+    except ValueError:
+        return
+    if (now - since).total_seconds() > HANGS_S:
+        text = f"{str(held).rstrip('.')}, so long that its target may hang"
+        teller.warn(HANGING, text, "Look at the target; end that process if it does not go on")
 
 
 def _refresh(roots: Sequence[NightlyClose]) -> None:

@@ -122,7 +122,9 @@ class Publisher:
             found = {}
             for layout in layouts:
                 items = with_linked(files_of_night(layout, self.pages), layout)
-                found[str(layout.date)] = self._send(items, layout, layout.published(), is_dry)
+                found[f"{layout.date} ({layout.prod_id})"] = self._send(
+                    items, layout, layout.published(), is_dry
+                )
             common = files_of_all(self.pages)
             found["all nights"] = self._send(common, layouts[0], self._common(layouts[0]), is_dry)
         except TargetError as error:

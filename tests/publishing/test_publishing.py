@@ -1,6 +1,7 @@
 """What is published, where it goes, and what happens when it cannot."""
 
 import datetime
+import json
 import os
 import subprocess
 from pathlib import Path, PurePosixPath
@@ -102,7 +103,7 @@ def test_only_what_changed_is_sent_and_a_reader_never_sees_half_a_file(published
     leftover = leftover.with_name(f".{scratch_name('drs4').rpartition('@')[0]}@0")
     leftover.write_text("what a killed process left")
     found = it.publisher.publish([it.root.layout], NOON)
-    assert [str(item.to) for item in found["2024-03-02"].sent] == [DRS4]
+    assert [str(item.to) for item in found["2024-03-02 (v0.12.3)"].sent] == [DRS4]
     assert (it.target / DRS4).read_text() == "another plot"
     with opened:
         assert opened.read() != "another plot", "renamed, not written over"
@@ -120,11 +121,11 @@ def test_by_hand_it_says_what_it_sends(published) -> None:
     assert [f"sent: {place}" for place in EXPECTED[:-2]] == done.stdout.splitlines()[:8]
     assert done.stdout.splitlines()[-1] == "all nights: 2 sent, 0 unchanged"
     assert it.night.lstosa(*words).stdout.splitlines() == [
-        "2024-03-02: 0 sent, 8 unchanged",
+        "2024-03-02 (v0.12.3): 0 sent, 8 unchanged",
         "all nights: 0 sent, 2 unchanged",
     ]
     (it.target / EXPECTED[0]).unlink()
-    assert "2024-03-02: 8 sent, 0 unchanged" in it.night.lstosa(*words, "--anew").stdout
+    assert "2024-03-02 (v0.12.3): 8 sent, 0 unchanged" in it.night.lstosa(*words, "--anew").stdout
     assert it.there() == EXPECTED
 
 
@@ -340,6 +341,14 @@ def test_missing_rsync_is_told(published, monkeypatch, tmp_path) -> None:
         it.publisher.publish([it.root.layout], NOON)
 
 
+def test_all_nights_can_be_published_at_once(published) -> None:
+    it = published()
+    done = it.night.lstosa("publish", "--all")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "2024-03-02 (v0.12.3): 8 sent, 0 unchanged" in done.stdout
+    assert it.there() == EXPECTED
+
+
 def test_two_at_once_do_not_get_into_each_others_way(published) -> None:
     it = published()
     lock = it.root.layout.lock("publish")
@@ -350,6 +359,15 @@ def test_two_at_once_do_not_get_into_each_others_way(published) -> None:
                 pass
             assert it.publish() == []
             assert it.there() == []
+            since = (NOON - 2 * HOUR).isoformat()
+            lock.write_text(json.dumps({"host": "cp15", "pid": 7, "since": since}))
+            (said,) = it.publish()
+            assert said == (
+                f"WARNING: Publishing is being worked on by process 7 on cp15 since {since}, so "
+                "long that its target may hang. Look at the target; end that process if it does "
+                "not go on"
+            )
+            assert it.publish() == []
             done = it.night.lstosa("publish", "--date", it.night.date)
             assert done.returncode == ExitCode.ALREADY_RUNNING
         finally:
