@@ -75,7 +75,7 @@ pytest: .venv .venv-lstchain  ## Runs the tests (PYTEST_ARGS='-m "not night"' fo
 	$(call step,pytest)
 	@scripts/system_packages.sh $(SYSTEM)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" LSTOSA_TOOLS_ENVIRONMENT="$(abspath .venv-lstchain)" \
-	    $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
+	    $(BIN)/python -m pytest -n 2 --no-loadscope-reorder $(PYTEST_ARGS)
 
 bench: .venv .venv-lstchain  ## Runs what prints ratios, in benchmarks/
 	$(call step,A night of raw data below demo)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.fakes.night import FakeNight
 
@@ -24,8 +25,8 @@ for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
 
 REQUIRE_REAL = os.environ.get("LSTOSA_REQUIRE_REAL") == "1"
 
-ONE_BY_ONE = "real"
-"""Group of the tests with a real Slurm or the real lstchain, which take longest."""
+ONE_BY_ONE = ("tests/real/", "tests/slurm/")
+"""Where tests lie that need the whole machine; they take longest."""
 
 
 def unavailable(reason: str) -> None:
@@ -35,22 +36,27 @@ def unavailable(reason: str) -> None:
     pytest.skip(reason)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests are not to run side by side (``--dist loadgroup``); long ones come first.
+class Groups(LoadScopeScheduling):
+    """Which tests are run by the same process.
 
-    A file is run by one process, for the sake of its fixtures. So are all tests with a real Slurm
-    or the real lstchain: each fills the machine, clusters of one host share the names of their
-    cgroups, and the copies of the real night share its locks.
+    A file is run by one, for the sake of its fixtures. So are all tests with a real Slurm or the
+    real lstchain: each fills the machine, clusters of one host share the names of their cgroups,
+    and copies of the real night share its locks.
     """
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
-    items.sort(key=lambda item: _group(item) != ONE_BY_ONE)
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return ONE_BY_ONE[0] if file.startswith(ONE_BY_ONE) else file
 
 
-def _group(item: pytest.Item) -> str:
-    is_alone = item.get_closest_marker("slurm") is not None or item.path.parent.name == "real"
-    return ONE_BY_ONE if is_alone else str(item.path)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Groups:
+    """Let ``-n 2`` run tests by :class:`Groups`."""
+    return Groups(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that take longest."""
+    items.sort(key=lambda item: not item.nodeid.startswith(ONE_BY_ONE))
 
 
 @pytest.fixture(scope="session")
