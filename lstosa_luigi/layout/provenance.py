@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from lstosa_luigi.config import Directories
-from lstosa_luigi.layout.night import CONFIGS, SOFTWARE
+from lstosa_luigi.layout.night import CONFIGS, SOFTWARE, Layout
 
 GIVEN = (
     (r"LST-\d\.\d\.Run\d{5}\.\d{4}\.fits\.fz", "raw data"),
@@ -68,6 +68,19 @@ class ProvenanceLayout:
     def night_document(self, record: Path, date: str) -> Path:
         """PROV document of the night of a record, without suffix."""
         return record.parents[1] / "log" / f"night_{date.replace('-', '')}_prov"
+
+    def of_night(self, night: Layout) -> Path:
+        """PROV document of a night as JSON, which is written last of all."""
+        return Path(f"{self.night_document(night.record(''), str(night.date))}.json")
+
+    def is_own(self, place: Path) -> bool:
+        """Whether a place is in the trees of the configuration.
+
+        Records of a tree that was copied or moved tell of files that lie elsewhere.
+        """
+        directories = self.directories
+        roots = (directories.dl1_dir, directories.dl2_dir, directories.analysis_dir)
+        return any(place.is_relative_to(root) for root in roots)
 
     @staticmethod
     def is_document(path: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["write_at_end"]
 
+from pathlib import Path
 from typing import Any
 
 from lstosa_luigi.errors import LstosaError
@@ -46,7 +47,10 @@ def _write_documents(root: NightlyClose) -> None:
     from lstosa_luigi.provenance.index import Index
     from lstosa_luigi.provenance.write import write_documents
 
-    index = Index(ProvenanceLayout(root.settings.directories))
+    places = ProvenanceLayout(root.settings.directories)
+    if _is_newer(places.of_night(root.layout), root.layout.night_finished()):
+        return  # nothing was made since the night was closed
+    index = Index(places)
     for _ in write_documents(
         index,
         str(root.date),
@@ -54,3 +58,10 @@ def _write_documents(root: NightlyClose) -> None:
         lambda executions: read_known(index.places, executions)[0],
     ):
         pass
+
+
+def _is_newer(file: Path, other: Path) -> bool:
+    try:
+        return file.stat().st_mtime_ns >= other.stat().st_mtime_ns
+    except OSError:
+        return False

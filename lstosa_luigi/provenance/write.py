@@ -75,6 +75,8 @@ def parts_of(
             mark = next((o for m in marks for o in of_run if o.product == m), None)
             if mark is not None:
                 place = places.run_document(Path(mark.outputs[-1]).parent, level, number)
+                if not places.is_own(place):
+                    continue
                 targets = tuple(path for one in ones for path in one.outputs)
                 title = f"Run {number:05d} from calibration to {level.upper()}"
                 yield Part(f"{title}, {mark.date}, {mark.prod_id}", place, targets)

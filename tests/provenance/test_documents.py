@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -187,3 +188,25 @@ def test_after_closing_documents_are_written_with_the_pages_and_are_in_nobodys_w
     found = {path.name for path in night.base.rglob("*_prov.*")}
     names = ("calibration_to_dl1_00003", "calibration_to_dl2_00003", "night_20240302")
     assert found == {f"{name}_prov.{form}" for name in names for form in FORMS[:3]}
+
+
+def test_documents_are_written_once_and_never_into_a_tree_that_was_copied(make_night) -> None:
+    night = make_night(runs=((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 1)),
+                       options={"pages": {"enabled": "true"}})  # fmt: skip
+    assert night.luigi().returncode == 0
+
+    def documents(base: Path) -> dict[str, int]:
+        found = base.rglob("*_prov.*")
+        return {str(path.relative_to(base)): path.stat().st_mtime_ns for path in found}
+
+    before = documents(night.base)
+    assert len(before) == 15
+    assert night.luigi().returncode == 0
+    assert documents(night.base) == before, "nothing was made since"
+    copy = night.root / "copy"
+    shutil.copytree(night.base, copy, symlinks=True)
+    (copy / night.flag.relative_to(night.base)).unlink()
+    night.write_config(paths={"base": str(copy)})
+    assert night.luigi().returncode == 0
+    assert documents(night.base) == before
+    night.write_config()
