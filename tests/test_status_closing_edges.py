@@ -102,12 +102,15 @@ def test_half_written_record_is_no_reason_to_doubt_the_product(shown, text) -> N
     assert night.states()["MergedDL1 Run00003"] == "done"
     made.close(night.root)
     assert night.json()["exit_code"] == Standing.CLOSED
-    code, printed, _ = night.lstosa("verify")
-    assert code == 0
+    # that nobody knows any more how it was made is said, and has nothing made again
+    record = ("damaged", "MergedDL1 Run00003")
+    assert verified(night) == (30, [record])
+    _, printed, _ = night.lstosa("verify")
+    assert f"{task.record} (the record cannot be read" in printed
     # the other one is the run summary, which these nights have from outside
     assert "2 products without a record of sizes: looked for only." in printed
     task.files()[0].unlink()
-    assert verified(night) == (30, [("missing", "MergedDL1 Run00003")])
-    code, printed, _ = night.lstosa("verify", "--remake")
+    assert verified(night) == (30, [("missing", "MergedDL1 Run00003"), record])
+    _, printed, _ = night.lstosa("verify", "--remake")
     assert "again      MergedDL1 Run00003" in printed
     assert night.states()["MergedDL1 Run00003"] == "ready"
