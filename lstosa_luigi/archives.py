@@ -6,7 +6,7 @@ itself. A file that lies there counts more than the archive: it was written sinc
 
 from __future__ import annotations
 
-__all__ = ["ARCHIVE", "archive_of", "marks_in", "names_in", "problem_of", "read_text"]
+__all__ = ["ARCHIVE", "marks_in", "names_in", "problem_of", "read_text"]
 
 import functools
 import os
@@ -17,11 +17,6 @@ if TYPE_CHECKING:
     import zipfile
 
 ARCHIVE = "archive.zip"
-
-
-def archive_of(path: Path) -> Path:
-    """Return the archive that may hold a file, which lay in a directory beside it."""
-    return path.parent.parent / ARCHIVE
 
 
 def read_text(path: Path) -> str:
@@ -78,7 +73,7 @@ def problem_of(archive: Path, deep: bool = False) -> str:
 
 
 def _archived(path: Path) -> str | None:
-    archive = _open(archive_of(path))
+    archive = _open(path.parent.parent / ARCHIVE)
     if archive is None or path.name not in _names(archive).get(path.parent.name, frozenset()):
         return None
     import zipfile

@@ -16,7 +16,6 @@ __all__ = [
 import dataclasses
 import datetime
 import os
-import platform
 import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -24,13 +23,13 @@ from typing import ClassVar
 
 from lstosa_luigi.errors import InputError, LstosaError
 from lstosa_luigi.execution import files
+from lstosa_luigi.execution.environment import own_software
 from lstosa_luigi.execution.record import Record, read_record
 from lstosa_luigi.graph import Step
 from lstosa_luigi.hours import Timer, moment_after, parse_time, utc_now
 from lstosa_luigi.observation.reconstruction import cleaning_of
 from lstosa_luigi.products.base import External, NightProduct, NightTask
 from lstosa_luigi.products.catalog import RunCatalog
-from lstosa_luigi.products.dl1a import DL1A
 from lstosa_luigi.products.interleaved import Tailcuts
 from lstosa_luigi.products.raw import RunSummary
 
@@ -99,7 +98,7 @@ def altered(product: Product) -> str:
         try:
             status = os.lstat(path)
         except FileNotFoundError:
-            if isinstance(task, DL1A) and task.is_done_with(path):
+            if task.is_done_with(path):
                 continue
             return f"{path} is gone"
         if stat.S_ISLNK(status.st_mode):
@@ -175,11 +174,10 @@ def _replaceable(task: NightTask, runs: Iterable[int]) -> Iterator[tuple[Path, P
 
 def versions(task: NightTask) -> dict[str, str]:
     """Return what the night was closed with: lstchain, this package, Python, Luigi."""
-    import importlib.metadata
-
+    own = own_software()
     return {
         "lstchain": task.tools.version,
-        "lstosa-luigi": importlib.metadata.version("lstosa-luigi"),
-        "luigi": importlib.metadata.version("luigi"),
-        "python": platform.python_version(),
+        "lstosa-luigi": own["lstosa-luigi"],
+        "luigi": own["luigi"],
+        "python": own["orchestrator python"],
     }

@@ -256,7 +256,7 @@ class _Look:
                 if isinstance(task, DL1A):
                     continue  # it is done with: what the link leads to is a product of its own
                 status = _behind(path)
-            if status is None and isinstance(task, DL1A) and task.is_done_with(path):
+            if status is None and task.is_done_with(path):
                 continue
             if status is None:
                 yield _finding(Kind.MISSING, task, path, f"it had {size} bytes")
@@ -335,11 +335,10 @@ def _strays(root: NightlyClose, look: _Look) -> list[Finding]:
     superseded = {} if night is None else superseded_places(night, root.settings)
     look.known.update(str(layout.interleaved_removed(run)) for run in runs)
     search = _Search(layout, runs, look, superseded)
-    found = [
-        Finding(Kind.DAMAGED, str(archive), problem)
-        for archive in (layout.archive(),)
-        if archive.exists() and (problem := problem_of(archive, look.deep))
-    ]
+    found: list[Finding] = []
+    archive = layout.archive()
+    if archive.exists() and (problem := problem_of(archive, look.deep)):
+        found.append(Finding(Kind.DAMAGED, str(archive), problem))
     for directory in (layout.scratch(), layout.r0g_scratch(), *layout.written_aside()):
         names = files.find_leftovers(look.listing.entries(str(directory)))
         found += [_leftover(f"{directory}/{left.name}", left.host) for left in names]

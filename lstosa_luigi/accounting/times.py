@@ -14,8 +14,8 @@ from lstosa_luigi.accounting.attempts import OVER, CountedProduct
 from lstosa_luigi.accounting.model import Level, Observation
 from lstosa_luigi.errors import LstosaError
 from lstosa_luigi.layout import Layout
+from lstosa_luigi.observation.events import taken
 from lstosa_luigi.observation.runs import Run, read_run_summary
-from lstosa_luigi.pages.times import taken
 
 LEVELS = {
     "DL1": ("DL1A", "DL1B", "MergedDL1"),

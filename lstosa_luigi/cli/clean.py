@@ -26,11 +26,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, rest: Sequence[str]) -> int:
     """Print the plan, or do as it says."""
     reject(rest)
-    who, _ = signature(options.who)
+    who, when = signature(options.who)
     code, total = ExitCode.OK, 0
     for root in chosen_nights(options):
         try:
-            total += _clean(root, options.what, who if options.apply else "")
+            total += _clean(root, options.what, (who, when) if options.apply else None)
         except Held as held:
             print(held)
             code = ExitCode.ALREADY_RUNNING
@@ -42,16 +42,18 @@ def run(options: argparse.Namespace, rest: Sequence[str]) -> int:
     return code
 
 
-def _clean(root: NightlyClose, what: str, who: str) -> int:
+def _clean(root: NightlyClose, what: str, by: tuple[str, str] | None) -> int:
     """Print what is removed of a night, and do it if somebody does; return its bytes."""
     lock = root.lock()
-    if who:
+    if by is not None:
         lock.acquire()
     try:
         plan = plan_of(root, what)
         for removal in plan:
             size = f"{human_size(removal.size):>9}" if removal.paths else " " * 9
             print(f"{root.date} ({root.prod_id})  {size}  {removal.what}: {removal.reason}")
-        return apply(root, plan, who) if who else sum(removal.size for removal in plan)
+        if by is None:
+            return sum(removal.size for removal in plan)
+        return apply(root, plan, *by)
     finally:
         lock.release()

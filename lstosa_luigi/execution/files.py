@@ -25,13 +25,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a small file so that it is never seen half-written."""
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a small file so that it is never seen half-written; text as UTF-8."""
+    data = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = _aside(path)
     try:
-        with aside.open("w", encoding="utf-8") as file:
-            file.write(text)
+        with aside.open("wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)

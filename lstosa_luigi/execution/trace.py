@@ -65,10 +65,10 @@ def keep_configs(directory: Path, hashes: Mapping[str, str]) -> dict[str, str]:
             found[path] = digest
             copy = directory / f"{digest}{CONFIG}"
             if not copy.exists():
-                with contextlib.suppress(OSError, UnicodeDecodeError):
+                with contextlib.suppress(OSError):
                     content = Path(path).read_bytes()
                     if hashlib.sha256(content).hexdigest() == digest:
-                        write_whole(copy, content.decode())
+                        write_whole(copy, content)
     return found
 
 

@@ -6,14 +6,13 @@ __all__ = ["KINDS", "Removal", "apply", "plan_of"]
 
 import contextlib
 import dataclasses
-import datetime
 import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lstosa_luigi.execution import files
-from lstosa_luigi.hours import utc_now
+from lstosa_luigi.housekeeping.room import size_of
 from lstosa_luigi.night import NightlyClose
 from lstosa_luigi.observation.reconstruction import are_interleaved_needed
 
@@ -125,8 +124,8 @@ def plan_of(root: NightlyClose, kind: str) -> list[Removal]:
     return list(KINDS[kind](root))
 
 
-def apply(root: NightlyClose, plan: list[Removal], who: str) -> int:
-    """Remove what a plan names; return how many bytes that gave back.
+def apply(root: NightlyClose, plan: list[Removal], who: str, when: str) -> int:
+    """Remove what a plan names, and say who did so and when; return how many bytes that gave back.
 
     Of interleaved events a note is kept first, so that nobody misses them; a process that is
     killed leaves some of them, and the next finds them.
@@ -134,7 +133,7 @@ def apply(root: NightlyClose, plan: list[Removal], who: str) -> int:
     size = 0
     for removal in plan:
         if removal.run is not None:
-            _note(root, removal, who)
+            _note(root, removal, who, when)
         for path in removal.paths:
             if path.is_dir() and not path.is_symlink():
                 if path.parent == root.layout.set_aside():
@@ -149,33 +148,16 @@ def apply(root: NightlyClose, plan: list[Removal], who: str) -> int:
     return size
 
 
-def _note(root: NightlyClose, removal: Removal, who: str) -> None:
+def _note(root: NightlyClose, removal: Removal, who: str, when: str) -> None:
     assert removal.run is not None
-    when: datetime.datetime = utc_now()
     values = {
         "schema_version": SCHEMA_VERSION,
         "run": removal.run,
         "who": who,
-        "when": when.isoformat(timespec="seconds"),
+        "when": when,
         "why": removal.reason,
         "files": [path.name for path in removal.paths if not path.is_symlink()],
         "size": removal.size,
     }
     text = json.dumps(values, indent=1) + "\n"
     files.write_whole(root.layout.interleaved_removed(removal.run), text)
-
-
-def size_of(path: Path) -> int:
-    """Return how many bytes a file, or all in a directory, takes; a link counts as nothing."""
-    if path.is_symlink() or not path.is_dir():
-        with contextlib.suppress(OSError):
-            return 0 if path.is_symlink() else path.stat().st_size
-        return 0
-    size = 0
-    with contextlib.suppress(OSError), os.scandir(path) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                size += size_of(Path(entry.path))
-            elif entry.is_file(follow_symlinks=False):
-                size += entry.stat(follow_symlinks=False).st_size
-    return size

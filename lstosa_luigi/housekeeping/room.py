@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["LEVELS", "Room", "room_of"]
+__all__ = ["LEVELS", "Room", "room_of", "size_of"]
 
 import collections
 import dataclasses
@@ -62,6 +62,16 @@ def room_of(layout: Layout) -> Room:
             sizes[_level(layout, Path(path))] += size
             files += 1
     return Room(str(layout.date), layout.prod_id, dict(sizes), files)
+
+
+def size_of(path: Path) -> int:
+    """Return how many bytes a file, or all in a directory, takes; a link counts as nothing."""
+    if path.is_dir() and not path.is_symlink():
+        return sum(size for _, size in _files(str(path)))
+    try:
+        return 0 if path.is_symlink() else path.stat().st_size
+    except OSError:  # gone since
+        return 0
 
 
 def _files(directory: str) -> Iterator[tuple[str, int]]:

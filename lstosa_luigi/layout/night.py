@@ -11,6 +11,7 @@ __all__ = ["CONFIGS", "SOFTWARE", "Layout", "telescope_prefix"]
 
 import dataclasses
 import datetime
+import functools
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -81,7 +82,7 @@ class Layout:
         """Directory of Cat-B products, below their date."""
         return self.cat_b_version or self.version
 
-    @property
+    @functools.cached_property
     def flat_date(self) -> str:
         """The date as it stands in paths: ``20200117``."""
         return f"{self.date:%Y%m%d}"
@@ -439,8 +440,7 @@ class Layout:
 
     def interleaved_removed(self, run: int) -> Path:
         """Note that the interleaved events of a run were removed, by whom and when."""
-        name = f"removed_{self.prefix}.Run{run:05d}.json"
-        return self.interleaved(run, 0).with_name(name)
+        return self.dl1_night() / "interleaved" / self._name("removed", run, None, ".json")
 
     def interleaved_link(self, run: int, subrun: int) -> Path:
         """Link to the interleaved events of a subrun in the running analysis."""

@@ -238,7 +238,7 @@ def _dl1a(layout: Layout, places: LstosaPlaces, run: int, subrun: int) -> Candid
         ),
         links={
             layout.analysis() / muons.name: muons,
-            layout.analysis() / "interleaved" / interleaved.name: interleaved,
+            layout.interleaved_link(run, subrun): interleaved,
             layout.common_datacheck_dir() / "muons" / muons.name: muons,
         },
         step=history.DL1A,

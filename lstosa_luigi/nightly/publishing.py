@@ -43,7 +43,7 @@ def publish_nights(
     if not settings.publish.target.strip():
         return
     # only who publishes loads it
-    from lstosa_luigi.publishing.publisher import Publisher
+    from lstosa_luigi.publishing.publisher import Publisher, title_of
     from lstosa_luigi.publishing.target import TargetError
 
     begun = [root for root in roots if root.layout.has_anything()]
@@ -62,10 +62,8 @@ def publish_nights(
     except TargetError as error:
         reasons.append(Reason(TARGET, str(error)))
     else:
-        for root in reversed(begun):
-            outcome = outcomes[f"{root.date} ({root.prod_id})"]
-            if outcome.unreadable:
-                night = root
+        bad = (root for root in begun if outcomes[title_of(root.layout)].unreadable)
+        night = next(bad, night)
         for outcome in outcomes.values():
             reasons += (Reason(text, text) for text in outcome.unreadable)
     teller.troubles.end(HANGING)

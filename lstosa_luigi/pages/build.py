@@ -27,6 +27,7 @@ from lstosa_luigi.layout import Layout, PageLayout
 from lstosa_luigi.night import NightlyClose
 from lstosa_luigi.observation import merged
 from lstosa_luigi.observation.catalog import Source
+from lstosa_luigi.observation.events import Taken, taken
 from lstosa_luigi.observation.runs import DATA
 from lstosa_luigi.pages.entries import Entry, dump_entry, entry_of, parse_entry
 from lstosa_luigi.pages.gain_selection import gain_selection_rows
@@ -34,7 +35,6 @@ from lstosa_luigi.pages.index import Place, calendar_of, catalog_rows
 from lstosa_luigi.pages.night import NightPage, night_page, plots_of
 from lstosa_luigi.pages.render import render
 from lstosa_luigi.pages.thumbnails import draw
-from lstosa_luigi.pages.times import Taken, taken
 from lstosa_luigi.pages.words import clean, href
 from lstosa_luigi.status.assembly import read_status
 from lstosa_luigi.status.model import NightStatus, Standing, State

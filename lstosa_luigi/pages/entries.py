@@ -13,8 +13,8 @@ from collections.abc import Mapping
 
 from lstosa_luigi.errors import InputError
 from lstosa_luigi.observation.catalog import Source
+from lstosa_luigi.observation.events import Taken
 from lstosa_luigi.observation.runs import DATA
-from lstosa_luigi.pages.times import Taken
 from lstosa_luigi.status.model import NightStatus, Standing, State
 from lstosa_luigi.status.verdict import headline
 
@@ -38,8 +38,8 @@ class RunEntry:
     minutes : float or None
         How long it took.
     of : str
-        What these were read of, as :class:`~lstosa_luigi.pages.times.Taken` has it; empty if that
-        was no file of events.
+        What these were read of, as :class:`~lstosa_luigi.observation.events.Taken` has it; empty
+        if that was no file of events.
     subruns : int
         How many were taken.
     state : str

@@ -190,6 +190,10 @@ class NightProduct(NightTask, SlurmTask):
         """Return why it is done without, though it is not made; nothing if it is made, or to be."""
         return ""
 
+    def is_done_with(self, path: str) -> bool:
+        """Whether a file of the product was removed on purpose, and nothing needs it any more."""
+        return False
+
     def files(self) -> list[Path]:
         """Return all files that say that the product is made."""
         return [Path(target.path) for target in luigi.task.flatten(self.output())]

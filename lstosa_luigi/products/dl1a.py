@@ -11,6 +11,7 @@ __all__ = [
     "undetermined",
 ]
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -168,12 +169,16 @@ class DL1A(SubrunTask, NightProduct):
         return self.layout.dl1a(self.run_id, self.number).is_symlink()
 
     def is_done_with(self, path: str) -> bool:
-        """Whether a file was removed that nothing needs any more: the interleaved events."""
-        layout, run = self.layout, self.run_id
-        if path != str(layout.interleaved(run, self.number)):
+        """Whether it is the interleaved events, and those were removed."""
+        is_interleaved = path == str(self.layout.interleaved(self.run_id, self.number))
+        return is_interleaved and self.are_interleaved_done_with()
+
+    def are_interleaved_done_with(self) -> bool:
+        """Whether the interleaved events of the run were removed, and nothing needs them."""
+        # asked for each look at a product, and hardly ever so
+        if not os.path.exists(self.layout.interleaved_removed(self.run_id)):  # noqa: PTH110
             return False
-        is_removed = layout.interleaved_removed(run).exists()
-        return is_removed and not are_interleaved_needed(layout, self.settings, run)
+        return not are_interleaved_needed(self.layout, self.settings, self.run_id)
 
     def are_images_needed(self) -> bool:
         """Whether something is still to be made of the images."""
@@ -216,13 +221,12 @@ class DL1A(SubrunTask, NightProduct):
 
     def output(self) -> dict[str, luigi.LocalTarget]:
         """Return the files that one command makes: three, or what is not done with."""
-        interleaved = self.layout.interleaved(self.run_id, self.number)
         places = {
             "dl1a": self.layout.dl1a(self.run_id, self.number),
             "muons": self.layout.muons(self.run_id, self.number),
         }
-        if not self.is_done_with(str(interleaved)):
-            places["interleaved"] = interleaved
+        if not self.are_interleaved_done_with():
+            places["interleaved"] = self.layout.interleaved(self.run_id, self.number)
         return self.targets(places)
 
     def job(self) -> Job:

@@ -10,7 +10,6 @@ __all__ = ["Part", "Written", "parts_of", "write_documents"]
 
 import dataclasses
 import io
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -162,7 +161,7 @@ def _write(
             dot = dot_of(document, part.title, part.place.parent)
             for form in ("svg", "pdf"):
                 path = part.place.with_name(f"{name}.{form}")
-                _write_bytes(path, draw(dot, form))
+                write_whole(path, draw(dot, form))
                 files.append(path)
     except OSError as error:
         raise InputError(f"{part.place.parent}: {error.strerror or error}") from error
@@ -178,13 +177,3 @@ def _forms(document: Any) -> Iterator[tuple[str, str]]:
     data = io.BytesIO()
     document.serialize(data, format="xml")
     yield "xml", data.getvalue().decode("utf-8")
-
-
-def _write_bytes(path: Path, data: bytes) -> None:
-    """Write a file that is whole or not there."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        aside.write_bytes(data)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Outcome", "Publisher"]
+__all__ = ["Outcome", "Publisher", "title_of"]
 
 import contextlib
 import dataclasses
@@ -46,6 +46,11 @@ class Outcome:
     sent: tuple[Item, ...]
     unchanged: int
     unreadable: tuple[str, ...]
+
+
+def title_of(layout: Layout) -> str:
+    """Return what the outcome of a night is called."""
+    return f"{layout.date} ({layout.prod_id})"
 
 
 class Publisher:
@@ -101,7 +106,7 @@ class Publisher:
         Returns
         -------
         dict of str to Outcome
-            Of each night, by its date, and of all of them.
+            Of each night, by :func:`title_of`, and of all of them.
 
         Raises
         ------
@@ -122,9 +127,7 @@ class Publisher:
             found = {}
             for layout in layouts:
                 items = with_linked(files_of_night(layout, self.pages), layout)
-                found[f"{layout.date} ({layout.prod_id})"] = self._send(
-                    items, layout, layout.published(), is_dry
-                )
+                found[title_of(layout)] = self._send(items, layout, layout.published(), is_dry)
             common = files_of_all(self.pages)
             found["all nights"] = self._send(common, layouts[0], self._common(layouts[0]), is_dry)
         except TargetError as error:

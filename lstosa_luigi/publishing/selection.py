@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["COMMON", "Item", "files_of_all", "files_of_night", "with_linked"]
+__all__ = ["Item", "files_of_all", "files_of_night", "with_linked"]
 
 import dataclasses
 import os
@@ -14,7 +14,6 @@ from lstosa_luigi.publishing.links import links_of
 
 PAGES = PurePosixPath("lstosa")
 """Directory of the pages, beside those of the datachecks; both as lstosa has them."""
-COMMON = "pages of all nights"
 
 
 @dataclasses.dataclass(frozen=True)

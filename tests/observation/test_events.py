@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lstosa_luigi.pages import times
-from lstosa_luigi.pages.times import Taken, taken
+from lstosa_luigi.observation import events
+from lstosa_luigi.observation.events import Taken, taken
 
 
 def write(path: Path, seconds: list[float], column: str = "dragon_time") -> Path:
@@ -13,7 +13,7 @@ def write(path: Path, seconds: list[float], column: str = "dragon_time") -> Path
     import tables as hdf5
 
     with hdf5.open_file(str(path), "w") as file:
-        where, _, name = times.EVENTS.rpartition("/")
+        where, _, name = events.EVENTS.rpartition("/")
         rows = np.array([(second,) for second in seconds], dtype=[(column, "f8")])
         file.create_table(where, name, rows, createparents=True)
     return path
