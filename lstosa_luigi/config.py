@@ -140,6 +140,11 @@ class Directories:
     osa_dir: Path
     closer_dir: Path
 
+    @property
+    def cache(self) -> Path:
+        """Caches of the tools: nothing is kept in HOME."""
+        return self.osa_dir / "cache"
+
 
 @dataclasses.dataclass(frozen=True)
 class Settings:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = [
     "add_file",
-    "add_selection",
     "file_of",
     "find_file",
     "open_index",
@@ -16,6 +15,7 @@ import argparse
 import datetime
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from lstosa_luigi import config
 from lstosa_luigi.errors import InputError, UsageError
@@ -29,16 +29,14 @@ SHOWN = 10
 """Of many, so many are named."""
 
 
-def add_file(parser: argparse.ArgumentParser) -> None:
-    """Add a file, and the options that name it in another way."""
+def add_file(parser: argparse.ArgumentParser, **run: Any) -> None:
+    """Add a file, and the options that name it in another way.
+
+    *run* is how ``--run`` is added, if that is not the run number only.
+    """
     parser.add_argument("file", nargs="?", default="", metavar="FILE", help="path or name")
-    add_selection(parser)
-
-
-def add_selection(parser: argparse.ArgumentParser) -> None:
-    """Add the options that name a product."""
     parser.add_argument("--date", metavar="YYYY-MM-DD", help="instead of FILE: the night")
-    parser.add_argument("--run", type=int, help="with --date: run number")
+    parser.add_argument("--run", **(run or {"type": int, "help": "with --date: run number"}))
     parser.add_argument("--subrun", type=int, help="with --run: subrun, from 0")
     parser.add_argument("--product", metavar="NAME", help="with --date: product, for example DL2")
     parser.add_argument("--prod-id", default="", help="production; default: any")

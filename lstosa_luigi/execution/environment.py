@@ -5,10 +5,12 @@ from __future__ import annotations
 __all__ = [
     "LSTCAM_CALIB",
     "LSTCHAIN",
+    "SERVICE",
     "Tools",
     "find_calibrator",
     "find_tools",
     "own_software",
+    "service",
     "standard_config",
 ]
 
@@ -39,6 +41,9 @@ COMPANIONS = ("ctapipe", "ctapipe_io_lst", "numpy", "pyirf", "scikit_learn")
 ASK_VERSION = "from importlib.metadata import version; print(version('{package}'))"
 ASK_PLACE = "from importlib.util import find_spec; print(find_spec('lstchain').origin)"
 """Neither imports lstchain, which takes seconds."""
+
+SERVICE = "LSTOSA_SERVICE"
+"""Variable by which a service says what it is to the commands that it gives."""
 
 STANDARD_CONFIG = "data/lstchain_standard_config.json"
 """Below the package: what the tools take if no configuration is given (lstchain.io.config)."""
@@ -236,6 +241,11 @@ def own_software() -> Mapping[str, str]:
     names = ("lstosa-luigi", "luigi")
     found = {name: importlib.metadata.version(name) for name in names}
     return {**found, "orchestrator python": platform.python_version()}
+
+
+def service() -> str:
+    """Return which service gave this command, ``lstosa nightly``; empty if somebody did by hand."""
+    return os.environ.get(SERVICE, "")
 
 
 @functools.lru_cache(maxsize=8)

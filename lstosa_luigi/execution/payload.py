@@ -92,6 +92,7 @@ class Traced:
     read: Mapping[str, tuple[int, int]] = {}
     hashes: Mapping[str, str] = {}
     configs: Mapping[str, str] = {}
+    made: Mapping[str, str] = {}
 
 
 class Cancelled(BaseException):
@@ -168,6 +169,11 @@ def run(job: Job, place: Place = HERE) -> Record | None:
         hashes=traced.hashes,
         configs=traced.configs,
         choices=job.choices,
+        staged=job.staged,
+        copied=job.copied,
+        made=traced.made,
+        resource_class=job.resource_class,
+        **job.about,
     )
     if not record.is_over and job.is_made():
         return record  # another copy of the job made it: its record is the one of the product
@@ -242,16 +248,15 @@ def _make(job: Job, attempt: int, job_id: str, used: Usage, traced: Traced) -> N
             _room_for(scratch / name).symlink_to(file)
         for name, file in job.copied.items():
             files.copy(Path(file), _room_for(scratch / name))
-        raw = _hash_raw(job, traced.read)
-        try:
-            _execute(job, scratch, attempt, used, raw)
-        except Refused as refused:
-            refusal = Refusal(job.title, str(refused), _utc_now(), job.log)
-            files.write_whole(Path(job.refusal), refusal.text())
-            raise
-        made = {output.path: _find(output, scratch, job) for output in job.outputs}
-        _trace_outputs(job, made, traced)
-        traced.hashes = {**traced.hashes, **({} if raw is None else raw.wait())}
+        with _large_inputs(job, traced) as hashing:
+            try:
+                _execute(job, scratch, attempt, used, hashing)
+            except Refused as refused:
+                refusal = Refusal(job.title, str(refused), _utc_now(), job.log)
+                files.write_whole(Path(job.refusal), refusal.text())
+                raise
+            made = {output.path: _find(output, scratch, job) for output in job.outputs}
+            _trace_outputs(job, made, traced)
         _put_in_place(made, job)
     finally:
         files.remove_tree(scratch)
@@ -263,13 +268,26 @@ def _inputs(job: Job) -> tuple[str, ...]:
     return (*job.inputs, *job.staged.values(), *job.copied.values())
 
 
-def _hash_raw(job: Job, read: Mapping[str, tuple[int, int]]) -> Any:
-    """Return what hashes raw files, if wanted; not those that an attempt before has hashed."""
-    if not job.hash_raw or not job.configs:
-        return None
-    from lstosa_luigi.execution.trace import RawHashes
+@contextlib.contextmanager
+def _large_inputs(job: Job, traced: Traced) -> Iterator[Any]:
+    """Have large inputs hashed that no job made, while the command reads them; None if none are.
 
-    return RawHashes(read, read_record(Path(job.record)))
+    What is known when the command fails is kept, too.
+    """
+    hashing = None
+    if job.hash_store and job.configs:
+        from lstosa_luigi.execution.hashes import Hashing, wanted
+
+        found = wanted(traced.read, job.made_below, job.hash_raw)
+        hashing = Hashing(Path(job.hash_store), found) if found else None
+    if hashing is None:
+        yield None
+        return
+    try:
+        yield hashing
+        hashing.wait()
+    finally:
+        traced.hashes = {**traced.hashes, **hashing.found()}
 
 
 def _trace_inputs(job: Job, traced: Traced) -> None:
@@ -284,7 +302,8 @@ def _trace_inputs(job: Job, traced: Traced) -> None:
 
 
 def _trace_outputs(job: Job, made: Mapping[str, Path | None], traced: Traced) -> None:
-    """Hash what was made, before it gets its name."""
+    """Note what was made under which name, and hash it, before it gets its own."""
+    traced.made = {o.path: o.made for o in job.outputs if made[o.path] is not None}
     if not job.configs:
         return
     from lstosa_luigi.execution.trace import hash_of
@@ -342,7 +361,7 @@ def _warm_up(job: Job) -> None:
             mark.touch()
 
 
-def _execute(job: Job, scratch: Path, attempt: int, used: Usage, raw: Any = None) -> None:
+def _execute(job: Job, scratch: Path, attempt: int, used: Usage, hashing: Any = None) -> None:
     argv = [word.replace(SCRATCH, str(scratch)) for word in job.argv]
     log = Path(job.log)
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -369,8 +388,8 @@ def _execute(job: Job, scratch: Path, attempt: int, used: Usage, raw: Any = None
                 raise Failed(text, is_permanent=True) from error
             try:
                 held.release()
-                if raw is not None:  # no thread may be there while a command is started
-                    raw.start()
+                if hashing is not None:  # no thread may be there while a command is started
+                    hashing.start()
                 code = _wait(child, used)
             except BaseException:
                 with contextlib.suppress(ProcessLookupError):

@@ -14,9 +14,9 @@ from typing import NamedTuple
 from lstosa_luigi.archives import names_in, read_text
 from lstosa_luigi.execution.files import write_whole
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """2 since a record says how large its files are, 3 since it keeps what is known of the attempts
-before; records of versions 1 and 2 are read as well."""
+before, 4 since it has hashes, 5 since a product can be made again by it; all are read."""
 MAX_EARLIER = 100
 """Attempts that are kept: one that is made again every few minutes for weeks must not grow."""
 SUFFIX = ".json"
@@ -102,10 +102,24 @@ class Record(NamedTuple):
         The configurations among the inputs, with their hashes: a copy of each content is kept.
     software : str
         What the file is called that tells the versions of what it was made with.
-    agent : str
-        Who had it made: the user.
+    agent, service : str
+        Who had it made: the user, and the service that the command was given by; empty if by hand.
     choices : tuple of str
         What was chosen for it, and why.
+    telescope, date : str
+        What it is of; the night as ``YYYY-MM-DD``. Empty of what belongs to no night.
+    run, subrun : int or None
+        What it is of; None if it is of several.
+    prod_ids : dict of str to str
+        The production, and as far as the product depends on them the directories of cleaning,
+        models and reconstruction.
+    staged, copied : dict of str to str
+        Links and copies that the command found in its scratch directory: name to file.
+    made : dict of str to str
+        Where the command left each file that is there, below its scratch directory; perhaps a
+        pattern.
+    resource_class : str
+        Which resources it was to have, as :class:`~lstosa_luigi.execution.spec.Job` names them.
     """
 
     name: str
@@ -139,7 +153,17 @@ class Record(NamedTuple):
     configs: Mapping[str, str] = {}
     software: str = ""
     agent: str = ""
+    service: str = ""
     choices: tuple[str, ...] = ()
+    telescope: str = ""
+    date: str = ""
+    run: int | None = None
+    subrun: int | None = None
+    prod_ids: Mapping[str, str] = {}
+    staged: Mapping[str, str] = {}
+    copied: Mapping[str, str] = {}
+    made: Mapping[str, str] = {}
+    resource_class: str = ""
     schema_version: int = SCHEMA_VERSION
 
     @property

@@ -14,6 +14,9 @@ from typing import Any, NamedTuple
 SCRATCH = "{scratch}"
 """Stands in a command for the directory in which the job works."""
 
+LISTS = {"argv", "inputs", "real", "warm_up", "decided", "choices", "made_below"}
+"""Fields of a job that JSON knows as lists."""
+
 
 class Output(NamedTuple):
     """One file that a job makes.
@@ -100,6 +103,8 @@ class Job(NamedTuple):
         What the operators had decided when it was planned, for the record.
     choices : tuple of str
         What was chosen for it and why, for the record.
+    about : dict
+        What it is of and who asked for it, for the record: values of its keys of the same names.
     software : dict of str to str
         Versions of what it is made with, for the record.
     configs, versions : str
@@ -107,6 +112,10 @@ class Job(NamedTuple):
         if nothing is hashed and kept.
     hash_raw : bool
         Whether raw files are hashed.
+    hash_store : str
+        Directory in which hashes of large inputs are kept, so that one job makes them for all.
+    made_below : tuple of str
+        Directories of what jobs make: its hash is in the record of the job that did.
     refusal : str
         File for the tool's own verdict that the data do not allow the product, if that is to
         count instead of it; empty if it counts as a failure.
@@ -137,10 +146,13 @@ class Job(NamedTuple):
     decided: tuple[str, ...] = ()
     refusal: str = ""
     choices: tuple[str, ...] = ()
+    about: Mapping[str, Any] = {}
     software: Mapping[str, str] = {}
     configs: str = ""
     versions: str = ""
     hash_raw: bool = False
+    hash_store: str = ""
+    made_below: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -165,6 +177,6 @@ class Job(NamedTuple):
         fields["outputs"] = tuple(
             Output(**{**output, "tables": tuple(output["tables"])}) for output in data["outputs"]
         )
-        for key in {"argv", "inputs", "real", "warm_up", "decided", "choices"} & data.keys():
+        for key in LISTS & data.keys():
             fields[key] = tuple(data[key])
         return cls(**fields)

@@ -7,25 +7,22 @@ Imported by a job only when it has something to hash.
 
 from __future__ import annotations
 
-__all__ = ["RawHashes", "hash_of", "hash_small", "keep_configs", "keep_software", "user"]
+__all__ = ["SMALL_BYTES", "hash_of", "hash_small", "keep_configs", "keep_software", "user"]
 
 import contextlib
 import hashlib
 import json
 import os
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 
 from lstosa_luigi.execution.files import write_whole
-from lstosa_luigi.execution.record import Record
 
 SMALL_BYTES = 4_000_000
 """Inputs up to that size are hashed by every reader: it takes some milliseconds. They are what no
 job made: configurations, run summaries, drive logs."""
-CONFIG = ".json"
-"""Suffix of configurations, of which a copy is kept."""
-RAW = ".fits.fz"
+CONFIGS = (".json", ".yaml", ".yml", ".cfg")
+"""Suffixes of configurations, of which copies are kept."""
 CHUNK_BYTES = 1 << 20
 
 
@@ -61,9 +58,10 @@ def keep_configs(directory: Path, hashes: Mapping[str, str]) -> dict[str, str]:
     """
     found = {}
     for path, digest in hashes.items():
-        if path.endswith(CONFIG):
+        suffix = os.path.splitext(path)[1]  # noqa: PTH122 - many, and most are none
+        if suffix in CONFIGS:
             found[path] = digest
-            copy = directory / f"{digest}{CONFIG}"
+            copy = directory / f"{digest}{suffix}"
             if not copy.exists():
                 with contextlib.suppress(OSError):
                     content = Path(path).read_bytes()
@@ -81,45 +79,6 @@ def keep_software(directory: Path, software: Mapping[str, str]) -> str:
         with contextlib.suppress(OSError):
             write_whole(place, text)
     return name
-
-
-class RawHashes:
-    """Hashes raw files in the background, while the command reads them as well.
-
-    Parameters
-    ----------
-    read : dict of str to (int, int)
-        Inputs with their sizes and times; only raw files are hashed.
-    before : Record or None
-        The record of the attempt before: what it hashed of the same files holds still.
-    """
-
-    def __init__(self, read: Mapping[str, tuple[int, int]], before: Record | None) -> None:
-        raw = [path for path in read if path.endswith(RAW)]
-        known = {} if before is None else before.hashes
-        self._found = {
-            path: known[path]
-            for path in raw
-            if before is not None and path in known and before.read.get(path) == read[path]
-        }
-        self._paths = [path for path in raw if path not in self._found]
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        if self._paths:
-            self._thread.start()
-
-    def _run(self) -> None:
-        for path in self._paths:
-            with contextlib.suppress(OSError):
-                self._found[path] = hash_of(path)
-
-    def wait(self) -> dict[str, str]:
-        """Return the hashes by path, once all are made."""
-        if self._paths:
-            self._thread.join()
-        return self._found
 
 
 def user() -> str:

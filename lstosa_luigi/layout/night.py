@@ -658,4 +658,4 @@ class Layout:
 
     def cache(self) -> Path:
         """Caches of the tools: nothing is kept in HOME."""
-        return self.directories.osa_dir / "cache"
+        return self.directories.cache

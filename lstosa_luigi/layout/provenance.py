@@ -43,6 +43,19 @@ class ProvenanceLayout:
         """Index of the records of all nights."""
         return self.directories.osa_dir / "provenance.sqlite"
 
+    def hashes(self) -> Path:
+        """Directory of the hashes of large files that no job made."""
+        return self.directories.osa_dir / "hashes"
+
+    def made_below(self) -> tuple[Path, ...]:
+        """Directories of what is made of a night: a record has its hash."""
+        roots = self.directories
+        return (roots.analysis_dir, roots.dl1_dir, roots.dl2_dir, roots.dl3_dir)
+
+    def reproduced(self, name: str) -> Path:
+        """Directory in which a file is made again."""
+        return self.directories.osa_dir / "Reproduced" / name
+
     def record_directories(self) -> list[Path]:
         """Directories of records, in ascending order of their nights."""
         return sorted(self.directories.analysis_dir.glob("[0-9]" * 8 + "/*/records"))
@@ -78,9 +91,7 @@ class ProvenanceLayout:
 
         Records of a tree that was copied or moved tell of files that lie elsewhere.
         """
-        directories = self.directories
-        roots = (directories.dl1_dir, directories.dl2_dir, directories.analysis_dir)
-        return any(place.is_relative_to(root) for root in roots)
+        return any(place.is_relative_to(root) for root in self.made_below())
 
     @staticmethod
     def is_document(path: Path) -> bool:

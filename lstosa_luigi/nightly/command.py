@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from lstosa_luigi.execution.environment import SERVICE
 from lstosa_luigi.night import NightlyClose
 from lstosa_luigi.nightly.state import LastCommand, write_state
 
@@ -54,7 +55,7 @@ class NightCommand:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C reaches it once, by terminate()
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, "PYTHONUNBUFFERED": "1", SERVICE: "lstosa nightly"},
             )
         for old in root.layout.nightly_logs()[:-keep_logs]:
             with contextlib.suppress(OSError):

@@ -21,11 +21,12 @@ from lstosa_luigi.execution.environment import (
     find_calibrator,
     find_tools,
     own_software,
+    service,
     standard_config,
 )
 from lstosa_luigi.execution.spec import Job, Output
 from lstosa_luigi.execution.task import BatchParameter, SlurmTask
-from lstosa_luigi.layout import Layout
+from lstosa_luigi.layout import Layout, ProvenanceLayout
 from lstosa_luigi.observation.night import Night, decisions_of, read_night
 
 FIRST = 10
@@ -33,6 +34,9 @@ FIRST = 10
 
 The plots of a run take long: what other runs' plots wait for goes before them.
 """
+
+OF_PRODUCTION = ("dl1_prod", "model", "dl2_prod")
+"""Parameters that say which cleaning, random forests and DL2 a product is of."""
 
 
 class NightParameter(luigi.DateParameter):
@@ -223,6 +227,7 @@ class NightProduct(NightTask, SlurmTask):
         what was chosen for it, and why.
         """
         name, tools = self.record_name, tools or self.tools
+        places = ProvenanceLayout(self.layout.directories)
         cache = self.layout.cache()  # made by the first job: who only asks for jobs writes nothing
         return Job(
             name=name,
@@ -254,7 +259,23 @@ class NightProduct(NightTask, SlurmTask):
             configs=str(self.layout.kept_config("").parent),
             versions=str(self.layout.kept_software("").parent),
             hash_raw=self.settings.provenance.hash_raw,
+            about=self._about(),
+            hash_store=str(places.hashes()),
+            made_below=tuple(str(path) for path in places.made_below()),
         )
+
+    def _about(self) -> dict[str, Any]:
+        """Return what the product is of, and which service asked for it, for the record."""
+        found = {"prod_id": str(self.prod_id)}
+        found |= {name: str(getattr(self, name)) for name in OF_PRODUCTION if hasattr(self, name)}
+        return {
+            "telescope": str(self.telescope),
+            "date": str(self.date),
+            "run": getattr(self, "run_id", None),
+            "subrun": self.job_number,
+            "prod_ids": found,
+            "service": service(),
+        }
 
     def make_own_job(
         self, argv: tuple[str, ...], outputs: Iterable[Output], inputs: Iterable[Path | str] = ()

@@ -156,7 +156,15 @@ class Drs4Pedestal(RunTask, NightProduct):
             links=_pro_link(baseline),
             resource_class="calibration",
             tools=tools,
+            choices=self._choices(),
         )
+
+    def _choices(self) -> list[str]:
+        """Return why this run, if it is the one of its night."""
+        chosen = None if self.night is None else self.night.drs4_run
+        if chosen is None or chosen.value != DatedRun(self.date, self.run_id):
+            return []
+        return [f"DRS4 run {self.run_id:05d}: {chosen.reason}"]
 
 
 class ChargeCalibration(RunTask, NightProduct):
@@ -208,7 +216,8 @@ class ChargeCalibration(RunTask, NightProduct):
 
     def job(self) -> Job:
         """Run the onsite script on a base that holds the chosen files only."""
-        layout, options, filters = self.layout, self.settings.lstchain, self.filters().value
+        layout, options, chosen = self.layout, self.settings.lstchain, self.filters()
+        filters = chosen.value
         assert filters is not None
         night, tools = self.known_night(), self.calibrator("A")
         package = tools.package
@@ -249,4 +258,24 @@ class ChargeCalibration(RunTask, NightProduct):
             links=_pro_link(calibration),
             resource_class="calibration",
             tools=tools,
+            choices=[f"filters {filters}: {chosen.reason}", *self._choices(night)],
         )
+
+    def _choices(self, night: Night) -> list[str]:
+        """Return why this run, its baseline and what does not come of the night."""
+        runs = (
+            ("PEDCALIB", night.pedcalib_run, DatedRun(self.date, self.run_id)),
+            ("DRS4", night.drs4_run, DatedRun(self.drs4_date, self.drs4_run)),
+        )
+        files = (
+            ("time calibration", night.time_calibration_of(self.run_id)),
+            ("F-factor systematics", night.systematics),
+        )
+        return [
+            *(
+                f"{kind} run {run.number:05d}: {c.reason}"
+                for kind, c, run in runs
+                if c.value == run
+            ),
+            *(f"{name} {c.value.name}: {c.reason}" for name, c in files if c.value),
+        ]

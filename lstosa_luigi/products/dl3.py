@@ -16,7 +16,7 @@ from lstosa_luigi.observation.models import dl2_prod_id
 from lstosa_luigi.products.base import NightProduct
 from lstosa_luigi.products.catalog import source_entry
 from lstosa_luigi.products.dl2 import DL2, ReconstructedRun
-from lstosa_luigi.products.irf import IRF, irf_file
+from lstosa_luigi.products.irf import IRF, irf_file, irf_reason
 
 
 class DL3(ReconstructedRun):
@@ -60,6 +60,11 @@ class DL3(ReconstructedRun):
             [Output(str(dl3), dl3.name, min_rows=1)],
             inputs=[dl2, irf, config],
             resource_class="dl3",
+            choices=[
+                f"source {source.name} at {source.ra_deg:.5f}, {source.dec_deg:.5f} deg: as "
+                f"{layout.run_catalog().name} has it",
+                f"instrument response {irf.name}: {irf_reason(self)}",
+            ],
         )
 
 

@@ -150,6 +150,7 @@ class CatBCalibration(_OfAllSubruns):
             refusal=(
                 layout.refusal(self.record_name) if self.settings.fallback.catB != "none" else None
             ),
+            choices=[f"calibration to start from {start.value.calibration.name}: {start.reason}"],
         )
 
     def _command(self, package: str, start: CatBStart) -> tuple[dict[str, Path], tuple[str, ...]]:

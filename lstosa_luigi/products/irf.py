@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["IRF", "irf_file"]
+__all__ = ["IRF", "irf_file", "irf_reason"]
 
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,16 @@ def irf_file(task: NightTask, dl2_prod: str, model: str) -> Path:
         return Path(options.irf_file)
     line = "" if options.gamma else model.split("/")[1]
     return task.layout.irf(dl2_prod, line)
+
+
+def irf_reason(task: NightTask) -> str:
+    """Return why :func:`irf_file` is the one that it is."""
+    options = task.settings.mc
+    if options.irf_file:
+        return "the one of [mc] irf_file"
+    if options.gamma:
+        return "made of [mc] gamma"
+    return "made for the declination line of the random forests"
 
 
 class IRF(NightProduct):
@@ -72,4 +82,5 @@ class IRF(NightProduct):
             inputs=[gamma, proton, electron, config],
             links={} if irf == common else {common: irf},
             resource_class="irf",
+            choices=[f"instrument response {irf.name}: {irf_reason(self)}"],
         )

@@ -5,7 +5,7 @@ Keys that a record does not have, because an older version wrote it, are nothing
 
 from __future__ import annotations
 
-__all__ = ["Details", "kept_config", "read_details", "read_known", "state_of"]
+__all__ = ["Details", "kept_config", "read_details", "read_known", "read_software", "state_of"]
 
 import dataclasses
 import datetime
@@ -31,10 +31,12 @@ class Details:
         What it was.
     argv : tuple of str
         Command.
-    host, job_id, log, agent, source : str
+    host, job_id, log, agent, service, source : str
         Where and by whom it was made; empty if not known.
     attempt : int
         Counted from 1.
+    earlier : tuple of str
+        The attempts before, as far as they are kept: how each went.
     decided, choices : tuple of str
         What operators had decided, and what was chosen for the product with the reasons.
     software : dict of str to str
@@ -55,8 +57,10 @@ class Details:
     job_id: str
     log: str
     agent: str
+    service: str
     source: str
     attempt: int
+    earlier: tuple[str, ...]
     decided: tuple[str, ...]
     choices: tuple[str, ...]
     software: Mapping[str, str]
@@ -115,11 +119,13 @@ def _details(places: ProvenanceLayout, execution: Execution, data: Mapping[str, 
         job_id=str(data.get("job_id") or ""),
         log=str(data.get("log") or ""),
         agent=_line(data.get("agent") or ""),
+        service=str(data.get("service") or ""),
         source=str(data.get("source") or ""),
         attempt=int(data.get("attempt") or 1),
+        earlier=tuple(_attempt(one) for one in data.get("earlier") or ()),
         decided=_lines(data.get("decided")),
         choices=_lines(data.get("choices")),
-        software=_software(places, execution, identity),
+        software=read_software(places, execution, identity),
         software_id=identity,
         configs=configs,
         hashes={str(path): str(one) for path, one in (data.get("hashes") or {}).items()},
@@ -129,6 +135,13 @@ def _details(places: ProvenanceLayout, execution: Execution, data: Mapping[str, 
             for path, (size, time) in (data.get(key) or {}).items()
         },
     )
+
+
+def _attempt(data: Mapping[str, Any]) -> str:
+    """Return how an attempt went that another followed."""
+    where = f" on {data['host']}" if data.get("host") else ""
+    why = f": {data['cause']}" if data.get("cause") else ""
+    return f"attempt {data['attempt']} {data['state']}, {data['end']}{where}{why}"
 
 
 def _lines(value: Any) -> tuple[str, ...]:
@@ -152,7 +165,7 @@ def _line(value: Any) -> str:
     return str(value)
 
 
-def _software(places: ProvenanceLayout, execution: Execution, identity: str) -> dict[str, str]:
+def read_software(places: ProvenanceLayout, execution: Execution, identity: str) -> dict[str, str]:
     """Return the versions that a record names; nothing if they are not kept (any more)."""
     if not identity:
         return {}

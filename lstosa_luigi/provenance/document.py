@@ -36,7 +36,7 @@ ROOT = "urn:lstosa-luigi"
 """Namespace of what PROV has no word for."""
 SUBRUN = re.compile(r"(Run\d{5})\.\d{4}")
 STREAM = re.compile(r"(LST-\d)\.[1-9]\.(Run\d{5})")
-ATTRIBUTES = ("host", "job_id", "source")
+ATTRIBUTES = ("host", "job_id", "source", "service")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,8 +150,15 @@ class _Writer:
                 if getattr(known[0], name):
                     values[f"lstosa:{name}"] = getattr(known[0], name)
             values["lstosa:attempt"] = known[0].attempt
-        texts = {("lstosa:choice", text) for one in known for text in one.choices} | {
-            ("lstosa:decided", text) for one in known for text in one.decided
+        texts = {
+            (f"lstosa:{name}", text)
+            for one in known
+            for name, told in (
+                ("choice", one.choices),
+                ("decided", one.decided),
+                ("earlier", one.earlier),
+            )
+            for text in told
         }
         activity = self.document.activity(
             self._id("activity", f"{title} {first.date} {first.prod_id}"),

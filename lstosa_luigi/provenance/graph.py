@@ -74,7 +74,7 @@ def execution_of(record: str, date: str, prod_id: str, data: Mapping[str, Any]) 
     """
     title = str(data["title"])
     product, _, unit = title.partition(" ")
-    run, subrun = _numbers(unit)
+    run, subrun = (data["run"], data["subrun"]) if "run" in data else _numbers(unit)
     return Execution(
         record=record,
         title=title,

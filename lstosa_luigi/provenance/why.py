@@ -132,9 +132,9 @@ def _about(one: Execution, details: Details | None, is_first: bool) -> Iterator[
         if versions:
             yield f"software: {', '.join(versions)}"
         if details.agent:
-            yield f"by: {details.agent}"
-        for text in details.decided:
-            yield f"decided: {text}"
+            yield f"by: {details.agent}{f', {details.service}' if details.service else ''}"
+        yield from (f"before: {text}" for text in details.earlier)
+        yield from (f"decided: {text}" for text in details.decided)
     for text in details.choices:
         yield f"choice: {text}"
 

@@ -46,7 +46,7 @@ def test_person_can_read_a_record(tmp_path):
     write_record(tmp_path / "a.json", RECORD)
     text = (tmp_path / "a.json").read_text()
     assert ' "cause": "killed by SIGKILL",\n' in text
-    assert json.loads(text)["schema_version"] == 4
+    assert json.loads(text)["schema_version"] == 5
 
 
 def test_attempts_before_are_read_as_they_were_written(tmp_path):

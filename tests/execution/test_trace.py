@@ -2,20 +2,18 @@
 
 import hashlib
 import json
-import os
+import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from lstosa_luigi.execution import payload, trace
-from lstosa_luigi.execution.record import read_record, write_record
-from lstosa_luigi.execution.trace import RawHashes, hash_of, keep_software
+from lstosa_luigi.execution.record import read_record, read_records, write_record
+from lstosa_luigi.execution.trace import keep_software
 from tests.execution.test_record import RECORD
-from tests.fakes.night import fits
 
 SOFTWARE = {"lstchain": "0.12.3", "ctapipe": "0.19.3"}
 
@@ -97,12 +95,6 @@ def test_configuration_that_cannot_be_kept_costs_no_product(traced_job, tmp_path
     assert record.state == "done"
 
 
-def hashed(read, before):
-    hashes = RawHashes(read, before)
-    hashes.start()
-    return hashes.wait()
-
-
 def test_configuration_is_kept_byte_by_byte(traced_job, tmp_path):
     job = traced_job("true > out.txt")
     Path(job.inputs[0]).write_bytes(b'{"a":\r\n 1}\r\n')
@@ -117,34 +109,6 @@ def test_input_that_the_command_changes_is_told_as_it_was_read(traced_job, tmp_p
     (config,) = job.inputs
     assert record.hashes[config] == sha256(b'{"cleaning": 8}')
     assert record.read[config][0] == len(b'{"cleaning": 8}')
-
-
-def test_raw_files_of_a_job_are_hashed_if_that_is_wanted(traced_job, tmp_path):
-    raw = tmp_path / "LST-1.1.Run00003.0000.fits.fz"
-    raw.write_bytes(fits(5))
-    for is_wanted in (False, True):
-        job = traced_job("echo > out.txt", inputs=(str(raw),))._replace(hash_raw=is_wanted)
-        Path(job.outputs[0].path).unlink(missing_ok=True)
-        trace_limit, trace.SMALL_BYTES = trace.SMALL_BYTES, 0
-        try:
-            record = payload.run(job)
-        finally:
-            trace.SMALL_BYTES = trace_limit
-        assert record.state == "done", record.cause
-        assert (str(raw) in record.hashes) == is_wanted
-
-
-def test_raw_files_are_hashed_once_while_the_command_reads_them(tmp_path):
-    raw = tmp_path / "LST-1.1.Run00003.0000.fits.fz"
-    raw.write_bytes(b"raw" * 1000)
-    read = {str(raw): (3000, 1), "drive.txt": (1, 1)}
-    assert hashed(read, None) == {str(raw): sha256(b"raw" * 1000)}
-    raw.write_bytes(b"other" * 600)
-
-    before = RECORD._replace(hashes={str(raw): "known"}, read=read)
-    assert hashed(read, before) == {str(raw): "known"}
-    before = before._replace(read={str(raw): (3000, 2)})
-    assert hashed(read, before) == {str(raw): hash_of(raw)}
 
 
 def test_same_software_has_the_same_name_whatever_the_order(tmp_path):
@@ -180,24 +144,41 @@ for n in range(int(sys.argv[2]), int(sys.argv[2]) + 50):
     assert [path.stem for path in (tmp_path / "software").iterdir()] == [software]
 
 
-def test_killed_while_it_writes_it_leaves_none_or_a_whole_one(tmp_path):
+@pytest.mark.parametrize("is_first", [True, False])
+def test_killed_at_any_line_it_leaves_none_the_old_or_a_whole_record(tmp_path, is_first):
     script = """
 import os, signal, sys
 from pathlib import Path
 from lstosa_luigi.execution import record
 value = record.read_record(Path(sys.argv[1]))
-while True:
-    record.write_record(Path(sys.argv[2]), value._replace(argv=("x" * 100_000,)))
+left = int(sys.argv[3])
+def trace(frame, event, _):
+    global left
+    if not frame.f_code.co_filename.endswith(("execution/files.py", "execution/record.py")):
+        return None
+    left -= event == "line"
+    if left < 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return trace
+sys.settrace(trace)
+record.write_record(Path(sys.argv[2]), value._replace(argv=("x" * 100_000,), attempt=3))
 """
-    job = tmp_path / "one.json"
+    job, written = tmp_path / "one.json", tmp_path / "records/a.json"
     write_record(job, RECORD)
-    for n in range(5):
-        written = tmp_path / "records/a.json"
-        process = subprocess.Popen([sys.executable, "-c", script, str(job), str(written)])
-        deadline = time.monotonic() + 60
-        while not written.exists() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        time.sleep(0.013 * n)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        assert read_record(written) is not None
+    seen = []
+    for line in range(100):
+        shutil.rmtree(written.parent, ignore_errors=True)
+        if not is_first:
+            write_record(written, RECORD)
+        words = [sys.executable, "-c", script, str(job), str(written), str(line)]
+        ended = subprocess.run(words, check=False).returncode
+        found = dict(read_records(written.parent))
+        assert set(found) <= {"a"}
+        assert None not in found.values()
+        seen.append(found["a"].attempt if found else 0)
+        if ended == 0:
+            break
+        assert ended == -signal.SIGKILL
+    assert len(seen) > 10, "it was killed at each line"
+    assert seen == sorted(seen)
+    assert set(seen) == {0 if is_first else RECORD.attempt, 3}

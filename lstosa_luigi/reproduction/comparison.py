@@ -1,0 +1,203 @@
+"""Whether two files hold the same: table by table, whatever times their headers tell."""
+
+from __future__ import annotations
+
+__all__ = ["Comparison", "compare"]
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lstosa_luigi.execution.trace import hash_of
+
+ROWS = 20_000
+"""Rows that are compared at a time: of images, some 150 MB."""
+OF_THE_PLACE = ("/source_filenames/filenames",)
+"""Tables of paths (lstchain.io.io.add_source_filenames)."""
+PACKED_SIZE = ("HDU INDEX", "SIZE")
+"""Bytes of a packed DL3 file: its headers hold the dates of processing, which pack differently."""
+TABULAR = {".h5": "hdf5", ".hdf5": "hdf5", ".fits": "fits", ".gz": "fits", ".fz": "fits",
+           ".ecsv": "text", ".json": "json"}  # fmt: skip
+"""How a file of a suffix is read."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """How two files compare.
+
+    Parameters
+    ----------
+    differences : tuple of str
+        Tables and columns that are not the same.
+    tables, rows : int
+        How many were compared.
+    is_identical : bool
+        Whether they are the same to the last byte.
+    problem : str
+        Why their contents were not compared; empty if they were.
+    """
+
+    differences: tuple[str, ...] = ()
+    tables: int = 0
+    rows: int = 0
+    is_identical: bool = False
+    problem: str = ""
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether they hold the same."""
+        return self.is_identical or not (self.differences or self.problem)
+
+    @property
+    def text(self) -> str:
+        """How they compare, in words."""
+        if self.is_identical:
+            return "the same to the last byte"
+        if self.problem:
+            return self.problem
+        if self.differences:
+            return f"differs: {'; '.join(self.differences)}"
+        return f"equal in {self.tables} tables of {self.rows} rows"
+
+
+def compare(one: Path, other: Path) -> Comparison:
+    """Compare the contents of two files.
+
+    Of HDF5 and FITS every table is compared, NaN being equal to NaN; attributes and headers are
+    not, for they tell when and where the file was made.
+
+    Parameters
+    ----------
+    one, other : Path
+        Files of the same kind, the one that was made now and the one that is there.
+    """
+    for path in (one, other):
+        if not path.exists():
+            return Comparison(problem=f"{path} is not there (any more)")
+    if other.is_symlink():  # DL1a of a closed run
+        return Comparison(problem=f"{other} is a link to another product by now")
+    if hash_of(one) == hash_of(other):
+        return Comparison(is_identical=True)
+    how = TABULAR.get(one.suffix)
+    if how is None:
+        return Comparison(problem=f"other bytes; of {one.suffix} files nothing else is compared")
+    try:
+        if how == "json":
+            same = json.loads(one.read_text()) == json.loads(other.read_text())
+            return Comparison(() if same else ("other values",), 1, 1)
+        if how == "text":
+            return Comparison(("other text",))
+        return _tables(_hdf5 if how == "hdf5" else _fits, one, other)
+    except Exception as error:  # whatever a damaged file makes the libraries say
+        return Comparison(problem=f"cannot be read ({type(error).__name__}: {error})")
+
+
+def _tables(read: Any, one: Path, other: Path) -> Comparison:
+    with read(one) as left, read(other) as right:
+        found = [f"only one has {name}" for name in sorted(left.names ^ right.names)]
+        shared = sorted(left.names & right.names)
+        rows = 0
+        for name in shared:
+            rows += left.length(name)
+            found += _columns(name, left, right)
+    return Comparison(tuple(found), len(shared), rows)
+
+
+def _columns(name: str, left: Any, right: Any) -> Iterator[str]:
+    """Yield what is not the same in a table, column by column."""
+    if left.length(name) != right.length(name):
+        yield f"{name} has {left.length(name)} rows, {right.length(name)} the other"
+        return
+    differing: dict[str, None] = {}
+    for start in range(0, left.length(name), ROWS):
+        a, b = left.rows(name, start), right.rows(name, start)
+        if a.keys() != b.keys():
+            yield f"{name} has other columns: {', '.join(sorted(a.keys() ^ b.keys()))}"
+            return
+        differing.update((column, None) for column in a if not _same(a[column], b[column]))
+    for column in differing:
+        yield f"{name}.{column}" if column else name
+
+
+def _same(a: Any, b: Any) -> bool:
+    import numpy as np
+
+    a, b = np.asarray(a), np.asarray(b)
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    if a.dtype.kind == "O":
+        return all(np.array_equal(np.asarray(x), np.asarray(y)) for x, y in zip(a, b, strict=True))
+    return bool(np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"))
+
+
+class _hdf5:  # noqa: N801 - a way to read, as a function
+    """The tables and arrays of an HDF5 file."""
+
+    def __init__(self, path: Path) -> None:
+        import tables
+
+        self._file = tables.open_file(str(path))
+        self._nodes = {
+            node._v_pathname: node
+            for node in self._file.walk_nodes("/", "Leaf")
+            if node._v_pathname not in OF_THE_PLACE
+        }
+        self.names = self._nodes.keys()
+
+    def __enter__(self) -> _hdf5:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._file.close()
+
+    def length(self, name: str) -> int:
+        """Return how many rows there are."""
+        return int(self._nodes[name].nrows)
+
+    def rows(self, name: str, start: int) -> dict[str, Any]:
+        """Return columns by name; an array is one without name."""
+        data = self._nodes[name][start : start + ROWS]
+        names = getattr(getattr(data, "dtype", None), "names", None)
+        if isinstance(data, list):  # rows of any length
+            import numpy as np
+
+            array = np.empty(len(data), dtype=object)
+            array[:] = data
+            data = array
+        return {column: data[column] for column in names} if names else {"": data}
+
+
+class _fits:  # noqa: N801 - as above
+    """The tables and images of a FITS file."""
+
+    def __init__(self, path: Path) -> None:
+        from astropy.io import fits
+
+        self._file = fits.open(path)
+        self._hdus = {
+            f"{number} {hdu.name}".strip(): hdu
+            for number, hdu in enumerate(self._file)
+            if hdu.data is not None
+        }
+        self.names = self._hdus.keys()
+
+    def __enter__(self) -> _fits:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._file.close()
+
+    def length(self, name: str) -> int:
+        """Return how many rows there are."""
+        return len(self._hdus[name].data)
+
+    def rows(self, name: str, start: int) -> dict[str, Any]:
+        """Return columns by name; an image is one without name."""
+        hdu = self._hdus[name]
+        data = hdu.data[start : start + ROWS]
+        names = data.dtype.names
+        if not names:
+            return {"": data}
+        return {column: data[column] for column in names if (hdu.name, column) != PACKED_SIZE}
