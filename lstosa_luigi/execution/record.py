@@ -118,6 +118,8 @@ class Record(NamedTuple):
     made : dict of str to str
         Where the command left each file that is there, below its scratch directory; perhaps a
         pattern.
+    is_random : bool
+        Whether the tool draws numbers without a seed, so that the product cannot be made again.
     resource_class : str
         Which resources it was to have, as :class:`~lstosa_luigi.execution.spec.Job` names them.
     """
@@ -163,6 +165,7 @@ class Record(NamedTuple):
     staged: Mapping[str, str] = {}
     copied: Mapping[str, str] = {}
     made: Mapping[str, str] = {}
+    is_random: bool = False
     resource_class: str = ""
     schema_version: int = SCHEMA_VERSION
 

@@ -187,6 +187,13 @@ class Layout:
         name = f"BendingModelCorrection_log_{self.flat_date}.txt"
         return self.directories.drive_dir / name
 
+    def beside_drive_log(self) -> list[Path]:
+        """Logs that whoever reads the drive log reads as well, if they are there.
+
+        ``PointingSource`` of ctapipe_io_lst looks for them without being told.
+        """
+        return [log for log in (self.target_log(), self.bending_log()) if log.exists()]
+
     def merged_run_summary(self) -> Path:
         """Runs of all nights, with where the telescope pointed."""
         return self.directories.osa_dir / "Catalog" / "merged_RunSummary.ecsv"

@@ -155,10 +155,12 @@ class NightProduct(NightTask, SlurmTask):
 
     One that :attr:`is_passing` may be removed once all that is made of it is there. Where
     :attr:`is_alike` the outputs of the subruns of a run differ by the number of the subrun only.
+    Of one that :attr:`is_random` the tool draws numbers without a seed: made again, it is another.
     """
 
     is_passing: ClassVar[bool] = False
     is_alike: ClassVar[bool] = True
+    is_random: ClassVar[bool] = False
 
     @property
     def unit(self) -> str:
@@ -275,6 +277,7 @@ class NightProduct(NightTask, SlurmTask):
             "subrun": self.job_number,
             "prod_ids": found,
             "service": service(),
+            "is_random": self.is_random,
         }
 
     def make_own_job(

@@ -138,13 +138,15 @@ class PointedRunSummary(NightProduct):
             layout.run_summary(),
             layout.drive_log(),
         )
-        beside = [log for log in (layout.target_log(), layout.bending_log()) if log.exists()]
         staged = {
             f"{MONITORING}/RunSummary/{summary.name}": summary,
             f"{MONITORING}/DrivePositioning/{drive.name}": drive
             if drive.exists()
             else NO_DRIVE_LOG,
-            **{f"{MONITORING}/DrivePositioning/{log.name}": log for log in beside},
+            **{
+                f"{MONITORING}/DrivePositioning/{log.name}": log
+                for log in layout.beside_drive_log()
+            },
         }
         return self.make_job(
             commands.merge_run_summaries(

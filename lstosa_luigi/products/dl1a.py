@@ -262,6 +262,7 @@ class DL1A(SubrunTask, NightProduct):
             inputs=[
                 *streams,
                 layout.drive_log(),
+                *layout.beside_drive_log(),
                 layout.run_summary(),
                 *calibration.values(),
                 pedestal_ids,

@@ -80,6 +80,7 @@ class TestingDataset(_Dataset):
 class RandomForests(NightProduct):
     """Random forests of one NSB level and declination line; shared by all nights."""
 
+    is_random = True  # which events train what (lstchain.reco.dl1_to_dl2.build_models)
     model = luigi.Parameter(description="<mc_prod>nsb_tuning_X.XX/dec_NNNN")
 
     @property

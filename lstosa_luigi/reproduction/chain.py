@@ -15,7 +15,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from lstosa_luigi.errors import InputError
@@ -114,19 +114,33 @@ def chain_of(
     InputError
         If no record tells how it was made, or one of them tells too little.
     """
-    ordered = list(_ordered(graph, path, depth))
-    if not ordered:
+    maker = graph.maker(path)
+    if maker is None:
         raise InputError(f"{path} was given: no record tells of its making.")
-    return _Planner(places, graph, ordered, directory).chain(path)
+    random = [one for one in graph.above([path]) if _is_random(one)]
+    taken = {one.record for one in random if one is not maker}
+    ordered = list(_ordered(graph, path, depth, taken))
+    planner = _Planner(places, graph, ordered, directory)
+    for one in random:
+        what = "is taken as it is" if one is not maker else "need not be the same"
+        planner.notes[f"{one.title} {what}: its tool draws numbers at random"] = None
+    return planner.chain(path)
 
 
-def _ordered(graph: Graph, path: str, depth: int | None) -> Iterator[Execution]:
-    """Yield what makes a file, each after what it needs."""
+def _is_random(one: Execution) -> bool:
+    record = read_record(Path(one.record))
+    return record is not None and record.is_random
+
+
+def _ordered(
+    graph: Graph, path: str, depth: int | None, taken: Collection[str]
+) -> Iterator[Execution]:
+    """Yield what makes a file, each after what it needs, without what is taken as it is."""
     level: dict[str, Execution] = {}
     paths = [path]
     while paths and depth != 0:
         makers = [maker for p in paths if (maker := graph.maker(p)) is not None]
-        new = {one.record: one for one in makers if one.record not in level}
+        new = {o.record: o for o in makers if o.record not in level and o.record not in taken}
         level.update(new)
         paths = [p for one in new.values() for p in one.inputs]
         depth = None if depth is None else depth - 1

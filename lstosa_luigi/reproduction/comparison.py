@@ -6,14 +6,15 @@ __all__ = ["Comparison", "compare"]
 
 import dataclasses
 import json
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from lstosa_luigi.execution.trace import hash_of
 
-ROWS = 20_000
-"""Rows that are compared at a time: of images, some 150 MB."""
+ROWS = 5_000
+"""Rows that are compared at a time: of images, some 40 MB each."""
 OF_THE_PLACE = ("/source_filenames/filenames",)
 """Tables of paths (lstchain.io.io.add_source_filenames)."""
 PACKED_SIZE = ("HDU INDEX", "SIZE")
@@ -110,15 +111,18 @@ def _columns(name: str, left: Any, right: Any) -> Iterator[str]:
     if left.length(name) != right.length(name):
         yield f"{name} has {left.length(name)} rows, {right.length(name)} the other"
         return
-    differing: dict[str, None] = {}
+    most: dict[str, float] = {}
     for start in range(0, left.length(name), ROWS):
         a, b = left.rows(name, start), right.rows(name, start)
         if a.keys() != b.keys():
             yield f"{name} has other columns: {', '.join(sorted(a.keys() ^ b.keys()))}"
             return
-        differing.update((column, None) for column in a if not _same(a[column], b[column]))
-    for column in differing:
-        yield f"{name}.{column}" if column else name
+        for column in a:
+            if not _same(a[column], b[column]):
+                most[column] = max(most.get(column, 0.0), _apart(a[column], b[column]))
+    for column, apart in most.items():
+        by = f" (by up to {apart:.2g})" if apart else ""
+        yield f"{name}.{column}{by}" if column else f"{name}{by}"
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -132,6 +136,17 @@ def _same(a: Any, b: Any) -> bool:
     return bool(np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"))
 
 
+def _apart(a: Any, b: Any) -> float:
+    """Return how far numbers are apart at most; 0 of what are no numbers."""
+    import numpy as np
+
+    a, b = np.asarray(a), np.asarray(b)
+    if a.shape != b.shape or a.dtype.kind not in "fiu" or b.dtype.kind not in "fiu":
+        return 0.0
+    apart = np.abs(a.astype(float) - b.astype(float))
+    return float(np.max(apart, initial=0.0, where=np.isfinite(apart)))
+
+
 class _hdf5:  # noqa: N801 - a way to read, as a function
     """The tables and arrays of an HDF5 file."""
 
@@ -139,10 +154,13 @@ class _hdf5:  # noqa: N801 - a way to read, as a function
         import tables
 
         self._file = tables.open_file(str(path))
+        with warnings.catch_warnings():  # of text of any length, which tells of the making
+            warnings.simplefilter("ignore", UserWarning)
+            leaves = list(self._file.walk_nodes("/", "Leaf"))
         self._nodes = {
-            node._v_pathname: node
-            for node in self._file.walk_nodes("/", "Leaf")
-            if node._v_pathname not in OF_THE_PLACE
+            leaf._v_pathname: leaf
+            for leaf in leaves
+            if leaf._v_pathname not in OF_THE_PLACE and not isinstance(leaf, tables.UnImplemented)
         }
         self.names = self._nodes.keys()
 
