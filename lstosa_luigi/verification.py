@@ -232,7 +232,9 @@ class _Look:
                 self.findings.append(Finding(Kind.DAMAGED, path, text, task.title))
             return
         layout = task.layout
-        kept = [layout.kept_config(digest) for digest in record.configs.values()]
+        kept = [
+            layout.kept_config(digest, Path(path).suffix) for path, digest in record.configs.items()
+        ]
         if record.software:
             kept.append(layout.kept_software(record.software))
         for file in map(str, kept):

@@ -340,9 +340,9 @@ class Layout:
         """Manifests of job arrays, and the attempts that failed."""
         return self.analysis() / "arrays"
 
-    def kept_config(self, sha256: str) -> Path:
+    def kept_config(self, sha256: str, suffix: str = ".json") -> Path:
         """Copy of a configuration that products of the night were made with."""
-        return self.analysis() / CONFIGS / f"{sha256}.json"
+        return self.analysis() / CONFIGS / f"{sha256}{suffix}"
 
     def kept_software(self, name: str) -> Path:
         """Versions of what products of the night were made with."""

@@ -5,7 +5,15 @@ Keys that a record does not have, because an older version wrote it, are nothing
 
 from __future__ import annotations
 
-__all__ = ["Details", "kept_config", "read_details", "read_known", "read_software", "state_of"]
+__all__ = [
+    "Details",
+    "is_earlier",
+    "kept_config",
+    "read_details",
+    "read_known",
+    "read_software",
+    "state_of",
+]
 
 import dataclasses
 import datetime
@@ -209,6 +217,22 @@ def kept_config(places: ProvenanceLayout, details: Details, path: str) -> str | 
         return Path(path).read_text(encoding="utf-8", errors="replace") if is_same else None
     except (OSError, ValueError):
         return None
+
+
+def is_earlier(path: str, user: Details | None, maker: Details | None) -> bool:
+    """Whether a file was made again after somebody had read it, as far as that is known.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    user, maker : Details or None
+        What read it, and what made it last.
+    """
+    if user is None or maker is None:
+        return False
+    read, made = user.sizes.get(path), maker.sizes.get(path)
+    return read is not None and made is not None and read != made
 
 
 def state_of(path: str, details: Details | None) -> str:

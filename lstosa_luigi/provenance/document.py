@@ -29,13 +29,15 @@ from pathlib import Path
 from typing import Any
 
 from lstosa_luigi.layout import ProvenanceLayout
-from lstosa_luigi.provenance.details import Details
+from lstosa_luigi.provenance.details import Details, is_earlier
 from lstosa_luigi.provenance.graph import Execution, Graph, role_of
 
 ROOT = "urn:lstosa-luigi"
 """Namespace of what PROV has no word for."""
 SUBRUN = re.compile(r"(Run\d{5})\.\d{4}")
 STREAM = re.compile(r"(LST-\d)\.[1-9]\.(Run\d{5})")
+EARLIER = ", as of "
+"""Between a file and the time of change of a version that was made again since."""
 ATTRIBUTES = ("host", "job_id", "source", "service")
 
 
@@ -106,7 +108,9 @@ class _Writer:
         configs = {path for one in known for path in one.configs}
         self.files: dict[str, list[str]] = {}
         for one in graph.executions:
-            for path in (*one.inputs, *one.outputs):
+            for path in one.inputs:
+                self.files.setdefault(self._read_name(path, one), []).append(path)
+            for path in one.outputs:
                 self.files.setdefault(self._collected(path), []).append(path)
         self.plans = {self._collected(path) for path in configs}
         for ones in self._activities().values():
@@ -117,6 +121,19 @@ class _Writer:
         if self.full:
             return path
         return STREAM.sub(r"\1.*.\2", SUBRUN.sub(r"\1.*", path))
+
+    def _read_name(self, path: str, one: Execution) -> str:
+        """Return what stands for a file as an execution read it.
+
+        One that was made again since is another entity: nothing is used before it is generated.
+        """
+        user, maker = self.about.get(one.record), self.graph.maker(path)
+        made = None if maker is None else self.about.get(maker.record)
+        name = self._collected(path)
+        if user is None or not is_earlier(path, user, made):
+            return name
+        when = datetime.datetime.fromtimestamp(user.sizes[path][1] / 1e9, datetime.timezone.utc)
+        return f"{name}{EARLIER}{when:%Y-%m-%dT%H:%M:%S}"
 
     def _activities(self) -> dict[str, list[Execution]]:
         """Return executions by what they are called in the document."""
@@ -183,8 +200,8 @@ class _Writer:
     ) -> list[Any]:
         """Say what an activity used; return that."""
         roles: dict[str, str] = {}
-        for path in (path for one in ones for path in one.inputs):
-            name = self._collected(path)
+        for path, user in ((p, one) for one in ones for p in one.inputs):
+            name = self._read_name(path, user)
             role = role_of(argv.get(path, ()), path)
             roles[name] = roles.get(name) or role
         used = []
@@ -230,14 +247,16 @@ class _Writer:
         paths = list(dict.fromkeys(self.files.get(name, [name])))
         maker = self.graph.maker(paths[0])
         kind = (maker.product if maker else self.places.kind(paths[0])) or "file"
+        place, earlier, when = name.partition(EARLIER)
+        place = place if len(paths) > 1 else paths[0]
         values: list[tuple[str, Any]] = [
-            ("prov:label", Path(name if len(paths) > 1 else paths[0]).name),
-            ("prov:location", name if len(paths) > 1 else paths[0]),
+            ("prov:label", f"{Path(place).name}{earlier}{when}"),
+            ("prov:location", place),
             ("prov:type", self._name(kind)),
         ]
         if len(paths) > 1:
             values += [("prov:type", self.prov["Collection"]), ("lstosa:n_files", len(paths))]
-        else:
+        elif not earlier:
             values += self._content(paths[0], maker)
         if name in self.plans:
             values.append(("prov:type", self.prov["Plan"]))

@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lstosa_luigi.layout import ProvenanceLayout
-from lstosa_luigi.provenance.details import Details, state_of
+from lstosa_luigi.provenance.details import Details, is_earlier, state_of
 from lstosa_luigi.provenance.graph import Execution, Graph, role_of
 
 SCHEMA_VERSION = 1
 ALIKE = 2
 """Inputs of one kind that a tree shows one by one; of more, the first, and how many they are."""
+AGAIN = "  (made again since it was read for this)"
 PACKAGES = ("lstosa-luigi", "lstosa_luigi", "lstchain", "ctapipe", "lstcam_calib", "python")
 """Software that a tree names, as far as it is known; the others are in the data."""
 
@@ -31,14 +32,13 @@ def why_data(places: ProvenanceLayout, graph: Graph, path: str, about: About) ->
         "file": path,
         "state": state_of(path, about.get(maker.record) if maker else None),
         "made_by": maker.title if maker else None,
-        "executions": [_step(places, graph, one, about.get(one.record)) for one in steps],
+        "executions": [_step(places, graph, one, about) for one in steps],
         "given": [{"path": p, "kind": places.kind(p)} for p in graph.given([path])],
     }
 
 
-def _step(
-    places: ProvenanceLayout, graph: Graph, one: Execution, details: Details | None
-) -> dict[str, Any]:
+def _step(places: ProvenanceLayout, graph: Graph, one: Execution, about: About) -> dict[str, Any]:
+    details = about.get(one.record)
     known = {} if details is None else dataclasses.asdict(details)
     del_keys = ("execution", "hashes", "sizes")
     hashes = known.get("hashes", {})
@@ -53,6 +53,7 @@ def _step(
                 "role": role_of(argv, path) or places.kind(path),
                 "sha256": hashes.get(path),
                 "made_by": maker.title if (maker := graph.maker(path)) else None,
+                "is_made_again_since": _is_earlier(graph, path, one, about),
             }
             for path in one.inputs
         ],
@@ -86,10 +87,10 @@ def tree(
     """
     seen: set[str] = set()
 
-    def visit(path: str, head: str, tail: str, more: int) -> Iterator[str]:
+    def visit(path: str, head: str, tail: str, more: int, since: str = "") -> Iterator[str]:
         maker = graph.maker(path)
         name = path if not head else path.rpartition("/")[2]
-        others = f"  and {more} more like it" if more else ""
+        others = since + (f"  and {more} more like it" if more else "")
         if maker is None:
             yield f"{head}{name}  [{places.kind(path) or 'given'}]{others}"
             return
@@ -106,11 +107,17 @@ def tree(
             yield f"{tail}{'|  ' if groups else '   '}{line}"
         for i, (first, count) in enumerate(groups):
             last = i + 1 == len(groups)
-            yield from visit(
-                first, tail + ("`- " if last else "|- "), tail + ("   " if last else "|  "), count
-            )
+            since = AGAIN if _is_earlier(graph, first, maker, about) else ""
+            ends = ("`- ", "   ") if last else ("|- ", "|  ")
+            yield from visit(first, tail + ends[0], tail + ends[1], count, since)
 
     yield from visit(path, "", "", 0)
+
+
+def _is_earlier(graph: Graph, path: str, user: Execution, about: About) -> bool:
+    maker = graph.maker(path)
+    made = None if maker is None else about.get(maker.record)
+    return is_earlier(path, about.get(user.record), made)
 
 
 def _where(details: Details | None) -> str:

@@ -121,7 +121,10 @@ def chain_of(
     taken = {one.record for one in random if one is not maker}
     ordered = list(_ordered(graph, path, depth, taken))
     planner = _Planner(places, graph, ordered, directory)
+    read = {path for one in ordered for path in one.inputs}
     for one in random:
+        if one is not maker and read.isdisjoint(one.outputs):
+            continue
         what = "is taken as it is" if one is not maker else "need not be the same"
         planner.notes[f"{one.title} {what}: its tool draws numbers at random"] = None
     return planner.chain(path)
@@ -222,7 +225,7 @@ class _Planner:
             return path
         digest = record.configs.get(path, "")
         if digest:
-            kept = self.places.kept_config(Path(self._record_of(record)), digest, _suffix(path))
+            kept = self.places.kept_config(Path(self._record_of(record)), digest, Path(path).suffix)
             if kept.exists():
                 self.notes[f"{path} {change}: the copy that was kept of it is taken"] = None
                 return str(kept)
@@ -356,7 +359,3 @@ def _read(one: Execution) -> Record:
             "fewer steps back: --depth N."
         )
     return record
-
-
-def _suffix(path: str) -> str:
-    return Path(path).suffix

@@ -103,6 +103,15 @@ def test_configuration_is_kept_byte_by_byte(traced_job, tmp_path):
     assert sha256((tmp_path / f"night/configs/{digest}.json").read_bytes()) == digest
 
 
+@pytest.mark.parametrize("suffix", [".yaml", ".cfg"])
+def test_configurations_of_other_kinds_are_kept_too(traced_job, tmp_path, suffix):
+    config = tmp_path / f"config{suffix}"
+    config.write_text("cleaning: 8")
+    record = payload.run(traced_job("true > out.txt", inputs=(str(config),)))
+    (digest,) = record.configs.values()
+    assert (tmp_path / f"night/configs/{digest}{suffix}").read_text() == "cleaning: 8"
+
+
 def test_input_that_the_command_changes_is_told_as_it_was_read(traced_job, tmp_path):
     job = traced_job("echo '{}' > config.json; true > out.txt")
     record = payload.run(job)

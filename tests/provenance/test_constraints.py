@@ -197,3 +197,27 @@ def test_equal_times_say_nothing_and_what_we_do_not_write_is_not_judged() -> Non
     for text in ("wasInvalidatedBy e a", "specializationOf e f", "wasDerivedFrom e f a g"):
         with pytest.raises(NotImplementedError):
             violations(document_of(text))
+
+
+def test_file_made_again_after_it_was_used_is_another_entity(closed: FakeNight) -> None:
+    """As between the repair of a calibration and the new DL1A: the old one came of the old."""
+    record = closed.analysis / "records/Run00002_ChargeCalibration.json"
+    text = record.read_text()
+    data = json.loads(text)
+    later = {"start": "2030-01-01T00:00:00+00:00", "end": "2030-01-01T00:00:01+00:00"}
+    files = {path: (size, time + 10**9) for path, (size, time) in data["files"].items()}
+    try:
+        record.write_text(json.dumps({**data, **later, "files": files}))
+        words = ("--date", closed.date, "--run", "3", "--no-graph", "--json")
+        told = json.loads(closed.lstosa("provenance", *words).stdout)["documents"]
+        documents = [ProvDocument.deserialize(one["files"][0], format="json") for one in told]
+        why = closed.lstosa("why", "dl2_LST-1.Run00003.h5").stdout
+    finally:
+        record.write_text(text)
+        closed.lstosa("provenance", "--date", closed.date, "--run", "3", "--no-graph")
+    assert "calibration_filters_52.Run00002.0000.h5  <- ChargeCalibration Run00002" in why
+    assert "(made again since it was read for this)" in why
+    assert len(documents) == 2
+    for document in documents:
+        assert violations(document) == []
+        assert "calibration_filters_52.Run00002.0000.h5, as of 20" in document.get_provn()

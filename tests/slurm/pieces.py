@@ -20,6 +20,9 @@ class Piece(SlurmTask):
     def command(self):
         return ["/bin/sh", f"{self.folder}/piece.sh", str(self.number), self.aside()]
 
+    def job(self):
+        return traced(super().job(), self.folder)
+
 
 class Sum(SlurmTask):
     """What needs one piece."""
@@ -36,6 +39,15 @@ class Sum(SlurmTask):
 
     def command(self):
         return ["/bin/cp", self.input().path, self.aside()]
+
+    def job(self):
+        return traced(super().job(), self.folder)
+
+
+def traced(job, folder):
+    """Return a job whose record has hashes and software, as that of a product of a night."""
+    places = {"configs": f"{folder}/configs", "versions": f"{folder}/software"}
+    return job._replace(**places, software={"pieces": "1"})
 
 
 class Whole(luigi.Task):
