@@ -200,7 +200,7 @@ class _Planner:
                     self._see_that_it_was_this(path, one, record)
                 elif path not in seen:
                     seen.add(path)
-                    yield Given(self._at(path), self._source(path, record))
+                    yield Given(self._at(path), self._source(path, one, record))
 
     def _see_that_it_was_this(self, path: str, one: Execution, record: Record) -> None:
         """Note if a step had read what was made again only afterwards."""
@@ -218,22 +218,19 @@ class _Planner:
             if not stat.S_ISLNK(status.st_mode) and record.files.get(path, state) != state:
                 self.notes[f"{path} was changed since it was made"] = None
 
-    def _source(self, path: str, record: Record) -> str:
+    def _source(self, path: str, one: Execution, record: Record) -> str:
         """Return what stands for an input: itself, or the copy that was kept of it."""
         change = self._change(path, record)
         if not change:
             return path
         digest = record.configs.get(path, "")
         if digest:
-            kept = self.places.kept_config(Path(self._record_of(record)), digest, Path(path).suffix)
+            kept = self.places.kept_config(Path(one.record), digest, Path(path).suffix)
             if kept.exists():
                 self.notes[f"{path} {change}: the copy that was kept of it is taken"] = None
                 return str(kept)
         self.problems[f"{path} {change}"] = None
         return path
-
-    def _record_of(self, record: Record) -> str:
-        return self.ordered[self.records.index(record)].record
 
     def _change(self, path: str, record: Record) -> str:
         """Say how a file is not what it was when it was read; empty if it is."""
@@ -250,7 +247,10 @@ class _Planner:
         if not digest:
             self.notes[f"{path} was written again since, with as many bytes"] = None
             return ""
-        return "" if hash_of(path) == digest else "has other content than when it was read"
+        try:
+            return "" if hash_of(path) == digest else "has other content than when it was read"
+        except OSError as error:
+            return f"cannot be read ({error.strerror})"
 
     def _digest(self, path: str, record: Record) -> str:
         if path in record.hashes:
@@ -275,15 +275,16 @@ class _Planner:
     def _job(self, number: int, one: Execution, record: Record, made: Iterable[str]) -> Job:
         tools = self._tools(one, record)
         name = f"{number:04d}_{record.name}"
-        aside = self.directory
-        cache = self.places.directories.cache
+        aside, cache = self.directory, self.places.directories.cache
+        warm_up = tools.warm_up() if tools.version else ()
         elsewhere = {*record.staged.values(), *record.copied.values()}
         program, *words = record.argv
         return Job(
             name=name,
             title=one.title,
             product=one.product,
-            unit=record.name,
+            unit=record.name if one.run is None else f"Run{one.run:05d}",
+            number=one.subrun,
             group="again",
             argv=(program, *(self._word(word, one.inputs) for word in words)),
             outputs=tuple(Output(self._at(path), record.made[path]) for path in made),
@@ -291,8 +292,8 @@ class _Planner:
             staged={key: self._at(path) for key, path in record.staged.items()},
             copied={key: self._at(path) for key, path in record.copied.items()},
             environment=tools.variables(cache),
-            warm_up=tools.warm_up(),
-            is_warm=str(cache / f"warm-v{tools.version}") if tools.warm_up() else "",
+            warm_up=warm_up,
+            is_warm=str(cache / f"warm-v{tools.version}") if warm_up else "",
             log=str(aside / "log" / f"{name}.log"),
             record=str(aside / "records" / f"{name}.json"),
             scratch=str(aside / ".scratch"),

@@ -10,6 +10,7 @@ __all__ = ["N_STREAMS", "EventKind", "RawEvent", "RunHeader", "stream_path", "wr
 
 import dataclasses
 import enum
+import math
 import socket
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -51,6 +52,11 @@ BOTH_GAINS, HIGH_GAIN, LOW_GAIN = 0b1100, 0b0100, 0b1000
 BASIC = Done.BASELINE_SUBTRACTION | Done.DELTA_T_CORRECTION | Done.SPIKE_REMOVAL
 """What the event builder has done to every event. The time-lapse correction is among it because
 the simulated cells have no memory of their last readout."""
+
+
+ROWS_PER_TILE = 20
+MIN_TILES = 200
+"""A file with more tiles than its catalogue has room for is written, but cannot be read."""
 
 
 class EventKind(enum.IntEnum):
@@ -138,17 +144,19 @@ def stream_path(directory: Path, stream: int, run: int, subrun: int) -> Path:
 
 
 def write_subrun(
-    directory: Path, header: RunHeader, subrun: int, events: Iterable[RawEvent]
+    directory: Path, header: RunHeader, subrun: int, events: Iterable[RawEvent], n_events: int
 ) -> int:
     """Write the four streams of a subrun and return the number of events.
 
-    The files get their names when all four are whole.
+    The files get their names when all four are whole. *n_events* is how many events there are at
+    most: room for their catalogue is made before the first is written.
     """
     final = [stream_path(directory, s, header.number, subrun) for s in range(1, N_STREAMS + 1)]
     partial = [path.with_name(f".{path.name}.part") for path in final]
     written = 0
     with ExitStack() as stack:
-        streams = [stack.enter_context(_open_stream(path, header)) for path in partial]
+        n_tiles = max(MIN_TILES, math.ceil(n_events / N_STREAMS / ROWS_PER_TILE) + 1)
+        streams = [stack.enter_context(_open_stream(path, header, n_tiles)) for path in partial]
         for event in events:
             streams[(event.number - 1) % N_STREAMS].write_message(_event(header, event))
             written += 1
@@ -157,11 +165,11 @@ def write_subrun(
     return written
 
 
-def _open_stream(path: Path, header: RunHeader) -> protozfits.ProtobufZOFits:
+def _open_stream(path: Path, header: RunHeader, n_tiles: int) -> protozfits.ProtobufZOFits:
     # zstd on 16 MB blocks: many times as fast to write as the event builder's own setting.
     stream = protozfits.ProtobufZOFits(
-        n_tiles=200,
-        rows_per_tile=20,
+        n_tiles=n_tiles,
+        rows_per_tile=ROWS_PER_TILE,
         compression_block_size_kb=16 * 1024,
         default_compression="zstd1",
     )

@@ -91,7 +91,8 @@ def write_drs4_run(directory: Path, options: NightOptions, run: PlannedRun) -> i
             waveform = camera.digitise(rng, dark, nsb_rate=0.0)
             yield RawEvent(i + 1, EventKind.SHOWER, i / 100, waveform, i * DRS4_STRIDE % 4096)
 
-    return write_subrun(directory, RunHeader(run.number, run.start, False), 0, events())
+    header = RunHeader(run.number, run.start, False)
+    return write_subrun(directory, header, 0, events(), options.drs4_events)
 
 
 def write_pedcalib_run(directory: Path, options: NightOptions, run: PlannedRun) -> int:
@@ -113,7 +114,8 @@ def write_pedcalib_run(directory: Path, options: NightOptions, run: PlannedRun) 
             time = (2 * i + 1) / 100
             yield RawEvent(2 * i + 2, EventKind.PEDESTAL, time, dark, _random_cells(rng))
 
-    return write_subrun(directory, RunHeader(run.number, run.start, False), 0, events())
+    header = RunHeader(run.number, run.start, False)
+    return write_subrun(directory, header, 0, events(), 2 * options.calibration_pairs)
 
 
 def write_data_subrun(
@@ -153,7 +155,7 @@ def write_data_subrun(
             waveform = camera.digitise(rng, image)
             yield RawEvent(number, kind, schedule.times[i], waveform, _random_cells(rng))
 
-    write_subrun(directory, header, subrun, events())
+    write_subrun(directory, header, subrun, events(), len(schedule.times))
     return truth
 
 

@@ -51,6 +51,8 @@ def test_night_is_brought_from_raw_to_closed_and_the_next_tick_does_nothing(tick
     assert f"Night {it.night.date} (v0.12.3) is closed since" in lines[-1]
     assert it.state()["exit_code"] == 0
     assert it.state()["log"] == str(log)
+    records = it.night.analysis.glob("records/*.json")
+    assert {json.loads(path.read_text())["service"] for path in records} == {"lstosa nightly"}
     it.night.forget_calls()
     script = f"""
 import json, resource, sys

@@ -33,6 +33,20 @@ def test_a_night_is_closed_with_the_products_and_links_of_the_local_backend(
     assert set(submitted(slurm, night).values()) == {1}, "a closed night needs no job"
 
 
+def test_a_file_is_made_again_by_jobs_of_the_cluster(
+    slurm: Cluster, slurm_night: MakeNight
+) -> None:
+    night = slurm_night()
+    assert night.luigi().returncode == 0
+    before = sum(submitted(slurm, night).values())
+    answer = night.lstosa("reproduce", "dl2_LST-1.Run00003.h5", "--run", timeout=300)
+    assert answer.returncode == 0, answer.stderr
+    assert "dl2_LST-1.Run00003.h5: the same to the last byte" in answer.stdout
+    again = submitted(slurm, night)
+    assert sum(again.values()) - before == 10
+    assert night.leftovers() == []
+
+
 def test_a_night_is_closed_soon_after_its_last_product(
     slurm: Cluster, slurm_night: MakeNight
 ) -> None:
