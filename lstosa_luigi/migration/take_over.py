@@ -13,7 +13,6 @@ import dataclasses
 import datetime
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from lstosa_luigi.execution import checks, files
 from lstosa_luigi.execution.record import Record, read_record, write_record
@@ -258,9 +257,11 @@ def _put_in_place(piece: Piece, at: Path) -> None:
 
 def _record(judgement: Judgement) -> Record:
     candidate, last = judgement.candidate, judgement.last
+    layout, (run, subrun) = candidate.layout, candidate.of or (None, None)
+    cleaning = {"dl1_prod": candidate.cleaning} if candidate.cleaning else {}
     outputs = tuple(piece.final for piece in candidate.pieces)
     when = last.when if last is not None and last.when else _changed(outputs)
-    record = Record(
+    return Record(
         name=candidate.name,
         title=candidate.title,
         state="done" if judgement.counts else "failed",
@@ -280,11 +281,14 @@ def _record(judgement: Judgement) -> Record:
         log="",
         decided=(),  # lstosa knew of no decision
         source=SOURCE,
+        files=_sizes(outputs) if judgement.counts else {},
+        product=candidate.family,
+        telescope=layout.telescope,
+        date=str(layout.date),
+        run=run,
+        subrun=subrun,
+        prod_ids={"prod_id": layout.prod_id, **cleaning},
     )
-    if judgement.counts and "files" in Record._fields:  # sizes, in records from version 2 on
-        sizes: dict[str, Any] = {"files": _sizes(outputs)}
-        record = record._replace(**sizes)
-    return record
 
 
 def _sizes(outputs: tuple[Path, ...]) -> dict[str, tuple[int, int]]:

@@ -74,7 +74,9 @@ def execution_of(record: str, date: str, prod_id: str, data: Mapping[str, Any]) 
     """
     title = str(data["title"])
     product, _, unit = title.partition(" ")
-    run, subrun = (data["run"], data["subrun"]) if "run" in data else _numbers(unit)
+    run, subrun = data.get("run"), data.get("subrun")
+    if run is None:  # before version 5, and of what lstosa made, the title tells
+        run, subrun = _numbers(unit)
     return Execution(
         record=record,
         title=title,

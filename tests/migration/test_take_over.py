@@ -11,7 +11,7 @@ from lstosa_luigi.cli import VERBS
 from lstosa_luigi.errors import ExitCode
 from lstosa_luigi.execution.record import read_record
 from lstosa_luigi.migration.take_over import SOURCE
-from tests.fakes.night import FakeNight
+from tests.fakes.night import DATE, FakeNight
 from tests.migration.lstosa_tree import (
     DL1P,
     as_begun,
@@ -108,9 +108,14 @@ def test_a_night_is_taken_over_and_closed_without_making_again_what_is_there(
         SOURCE,
         "2024-03-03T08:00:00+00:00",
     )
+    assert (record.product, record.date, record.run, record.subrun) == ("DL1A", DATE, 3, 1)
     result = begun.luigi()
     assert result.returncode == 0, result.stdout
     assert begun.flag.is_file()
+    words = ("--date", DATE, "--run", "3", "--subrun", "1", "--product", "DL1A")
+    assert SOURCE in begun.lstosa("why", *words).stdout
+    told = begun.lstosa("reproduce", *words)
+    assert f"DL1A Run00003.0001 was {SOURCE}: no record tells the command" in told.stderr
     made = called(begun)
     for tool in (
         "onsite_create_drs4_pedestal_file",
