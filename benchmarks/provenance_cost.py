@@ -7,9 +7,9 @@ Measured are
 * the rate of hashing a file that lies in memory, with and without the instructions for SHA-256
   (AMD's CPUs have them since 2017, Intel's for servers since 2021);
 * times and files of DL1A and DL1B, by their records: the real graph makes them with the real
-  lstchain of a simulated subrun of each number of EVENTS given, by default 3,000 and 15,000 (raw
-  files that simulate-night writes with more than 16,000 cannot be read). Two of 100 are pedestals,
-  two flat fields.
+  lstchain of a simulated subrun of each number of EVENTS given, by default 3,000 and 15,000; with
+  ``3000 50000`` nothing is extrapolated, in a quarter of an hour. Two of 100 are pedestals, two
+  flat fields.
 
 Computed of these is the cost of provenance: of tracing a job, and of hashing at that rate all files
 of which the record has a hash (outputs, small inputs; they are in the page cache, having just been

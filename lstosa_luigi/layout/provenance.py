@@ -82,6 +82,18 @@ class ProvenanceLayout:
         """PROV document of the night of a record, without suffix."""
         return record.parents[1] / "log" / f"night_{date.replace('-', '')}_prov"
 
+    def documents(self, night: Layout) -> list[Path]:
+        """PROV documents of a night and of its runs that are there, as JSON, the night first."""
+        found = [self.of_night(night)] if self.of_night(night).exists() else []
+        dl2 = self.directories.dl2_dir / night.flat_date / night.prod_id
+        for level, root in (("dl1", night.dl1_night()), ("dl2", dl2)):
+            found += sorted(
+                path
+                for path in root.glob(f"**/log/calibration_to_{level}_*_prov.json")
+                if self.is_document(path)
+            )
+        return found
+
     def of_night(self, night: Layout) -> Path:
         """PROV document of a night as JSON, which is written last of all."""
         return Path(f"{self.night_document(night.record(''), str(night.date))}.json")

@@ -14,7 +14,7 @@ from lstosa_luigi.night import NightlyClose
 def write_at_end(root: Any) -> None:
     """Write the pages of a night on which work has ended, if ``[pages] enabled``.
 
-    Of a night that is closed the PROV documents are written too.
+    Of a night that is closed the PROV documents are written first, for the page leads to them.
 
     Parameters
     ----------
@@ -31,14 +31,20 @@ def write_at_end(root: Any) -> None:
     # takes as long to import as all the rest
     from lstosa_luigi.pages.build import PageError, write_night
 
+    problem: LstosaError | None = None
+    if root.complete():
+        try:
+            _write_documents(root)
+        except LstosaError as error:
+            problem = error
     try:
         write_night(root)
     except PageError:
         raise
     except LstosaError:
         pass  # what is wrong with the night was said when it was planned, and the page says it
-    if root.complete():
-        _write_documents(root)
+    if problem is not None:
+        raise problem
 
 
 def _write_documents(root: NightlyClose) -> None:

@@ -23,7 +23,7 @@ from lstosa_luigi import config
 from lstosa_luigi.errors import ExitCode, InputError, LstosaError
 from lstosa_luigi.execution.causes import last_lines, os_error
 from lstosa_luigi.execution.files import sweep, write_whole
-from lstosa_luigi.layout import Layout, PageLayout
+from lstosa_luigi.layout import Layout, PageLayout, ProvenanceLayout
 from lstosa_luigi.night import NightlyClose
 from lstosa_luigi.observation import merged
 from lstosa_luigi.observation.catalog import Source
@@ -32,7 +32,7 @@ from lstosa_luigi.observation.runs import DATA
 from lstosa_luigi.pages.entries import Entry, dump_entry, entry_of, parse_entry
 from lstosa_luigi.pages.gain_selection import gain_selection_rows
 from lstosa_luigi.pages.index import Place, calendar_of, catalog_rows
-from lstosa_luigi.pages.night import NightPage, night_page, plots_of
+from lstosa_luigi.pages.night import FORMS, Document, NightPage, night_page, plots_of
 from lstosa_luigi.pages.render import render
 from lstosa_luigi.pages.thumbnails import draw
 from lstosa_luigi.pages.words import clean, href
@@ -97,7 +97,7 @@ def _write_night(root: NightlyClose, pages: PageLayout) -> None:
     at = pages.night(layout)
     sweep(at.parent)
     pictures = draw(plots_of(status), pages.thumbnails(layout))
-    page = night_page(status, pictures, _log_end)
+    page = night_page(status, pictures, _log_end, list(_documents(layout)))
     common = {"command": _command(root), "written": status.asked}
     _write(
         at,
@@ -126,6 +126,15 @@ def _write_night(root: NightlyClose, pages: PageLayout) -> None:
     entry = pages.entry(layout)
     times = _times(status, entry)
     _write_text(entry, dump_entry(entry_of(status, _sources(root), _starts(layout), times)))
+
+
+def _documents(layout: Layout) -> Iterator[Document]:
+    """Yield the PROV documents of a night that are there."""
+    for path in ProvenanceLayout(layout.directories).documents(layout):
+        _, _, level, run, *_ = (*path.name.split("_"), "")
+        title = f"Run {run}, to {level.upper()}" if level.startswith("dl") else "The night"
+        forms = ((word, path.with_suffix(f".{suffix}")) for suffix, word in FORMS.items())
+        yield Document(title, tuple((word, file) for word, file in forms if file.exists()))
 
 
 def _count(status: NightStatus, state: State) -> int:
@@ -175,6 +184,7 @@ def _sections(page: NightPage) -> list[tuple[str, str]]:
         ("Plots", "plots", page.galleries),
         ("Decisions", "decisions", status.decisions),
         ("Choices", "choices", page.choices),
+        ("Provenance", "provenance", page.documents),
     )
     return [(name, key) for name, key, is_there in parts if is_there]
 

@@ -6,7 +6,7 @@ the ends of logs and the plots.
 
 from __future__ import annotations
 
-__all__ = ["Gallery", "NightPage", "night_page", "plots_of"]
+__all__ = ["FORMS", "Document", "Gallery", "NightPage", "night_page", "plots_of"]
 
 import collections
 import dataclasses
@@ -26,6 +26,8 @@ LOGS = 20
 """Ends of logs on a page."""
 GROUPS = 100
 """Causes that are told; more are counted."""
+FORMS = {"svg": "drawing", "pdf": "PDF", "json": "PROV-JSON", "provn": "PROV-N", "xml": "PROV-XML"}
+"""Forms of a PROV document, in the order in which a page has them."""
 TITLE_PAGES = {"RunDatacheck": 1}
 """Pages before the plots (lstchain.datachecks.dl1_checker.plot_datacheck writes a title first)."""
 
@@ -88,6 +90,14 @@ class Gallery:
 
 
 @dataclasses.dataclass(frozen=True)
+class Document:
+    """What a PROV document is about, and its forms that are there, by their names for people."""
+
+    title: str
+    forms: tuple[tuple[str, Path], ...]
+
+
+@dataclasses.dataclass(frozen=True)
 class NightPage:
     """What the page of a night shows."""
 
@@ -104,6 +114,7 @@ class NightPage:
     runs: tuple[RunLine, ...]
     choices: tuple[Chosen, ...]
     galleries: tuple[Gallery, ...]
+    documents: tuple[Document, ...]
     done: int
     total: int
     size: int | None
@@ -111,7 +122,12 @@ class NightPage:
     last_made: str
 
 
-def night_page(status: NightStatus, pictures: Pictures, log_end: Callable[[str], str]) -> NightPage:
+def night_page(
+    status: NightStatus,
+    pictures: Pictures,
+    log_end: Callable[[str], str],
+    documents: Sequence[Document] = (),
+) -> NightPage:
     """Put the page of a night together.
 
     Parameters
@@ -122,6 +138,8 @@ def night_page(status: NightStatus, pictures: Pictures, log_end: Callable[[str],
         Pictures of the pages of PDF files, by file.
     log_end : callable
         Returns the end of a log, empty if there is none.
+    documents : sequence of Document
+        PROV documents that are there.
     """
     failed = failed_alike(status.in_state(State.FAILED))
     rest = [p for p in status.products if p.state not in (State.DONE, State.FAILED)]
@@ -142,6 +160,7 @@ def night_page(status: NightStatus, pictures: Pictures, log_end: Callable[[str],
         runs=tuple(_run(run) for run in status.runs),
         choices=tuple(_choices(status)),
         galleries=tuple(_galleries(status, pictures)),
+        documents=tuple(documents),
         done=sum(part.done for part in status.progress),
         total=sum(part.total for part in status.progress),
         size=sum(sizes) if sizes else None,

@@ -18,6 +18,7 @@ from lstosa_luigi.errors import InputError
 
 COLUMNS = 36
 """Characters of a line of a label."""
+RAW = ".fits.fz"
 NAMED = 3
 """Files of a node that are named; of more, how many."""
 SECONDS = 120
@@ -58,7 +59,8 @@ def dot_of(document: Any, title: str, beside: Path) -> str:
     nodes: dict[Any, list[Any]] = collections.defaultdict(list)
     for entity in document.get_records(ProvEntity):
         name = str(entity.identifier)
-        nodes[frozenset(users[name]), frozenset(makers[name])].append(entity)
+        is_raw = _of(entity, "prov:label").endswith(RAW)  # never behind "and 2 more"
+        nodes[frozenset(users[name]), frozenset(makers[name]), is_raw].append(entity)
     lines = [HEAD % _quoted(title)]
     for activity in document.get_records(ProvActivity):
         label = _wrapped(_of(activity, "prov:label").replace(" ", "\n", 1))
@@ -67,7 +69,7 @@ def dot_of(document: Any, title: str, beside: Path) -> str:
             f"{_quoted(str(activity.identifier))} [{ACTIVITY}, label={_quoted(label)},"
             f" tooltip={_quoted(tip)}]"
         )
-    for (used, made), entities in nodes.items():
+    for (used, made, _), entities in nodes.items():
         at = str(entities[0].identifier)
         names = [_wrapped(_of(entity, "prov:label")) for entity in entities]
         more = [f"and {len(names) - NAMED} more"] if len(names) > NAMED + 1 else []

@@ -14,6 +14,8 @@ from pathlib import Path, PurePosixPath
 
 ANCHOR = re.compile(r'<a href="(?P<to>[^"#:]+)(?P<part>#[^"]*)?">(?P<text>.*?)</a>', re.DOTALL)
 """A link of our templates to a file: to a part of the page, or to elsewhere, none has to change."""
+DRAWN = re.compile(r' xlink:href="(?P<to>[^"#:]+)"')
+"""A link of a drawing by Graphviz to a file."""
 
 
 def links_of(page: str) -> Iterator[str]:
@@ -32,7 +34,7 @@ def relinked(
     page : str
         Text of the page.
     source : Path
-        The page.
+        The page, or a drawing: of the latter, links to what is not published go.
     root : Path
         Directory of all pages: they lie to each other as they do at the target.
     to : PurePosixPath
@@ -41,17 +43,25 @@ def relinked(
         Place below the target of each published file, by its path without links in it.
     """
 
+    def published(match: re.Match[str]) -> str:
+        file = os.path.realpath(os.path.normpath(source.parent / _path(match["to"])))
+        place = places.get(file)
+        return urllib.parse.quote(posixpath.relpath(place, str(to.parent))) if place else ""
+
     def link(match: re.Match[str]) -> str:
         file = os.path.normpath(source.parent / _path(match["to"]))
         if Path(file).is_relative_to(root):
             return match[0]
-        place = places.get(os.path.realpath(file))
-        if place is None:
+        relative = published(match)
+        if not relative:
             return match["text"]
-        relative = urllib.parse.quote(posixpath.relpath(place, str(to.parent)))
         return f'<a href="{relative}{match["part"] or ""}">{match["text"]}</a>'
 
-    return ANCHOR.sub(link, page)
+    def drawn(match: re.Match[str]) -> str:
+        relative = published(match)
+        return f' xlink:href="{relative}"' if relative else ""
+
+    return DRAWN.sub(drawn, page) if source.suffix == ".svg" else ANCHOR.sub(link, page)
 
 
 def _path(link: str) -> str:

@@ -206,14 +206,14 @@ class Publisher:
 def _signature(item: Item, places: Mapping[str, str]) -> Signature:
     status = item.source.stat()
     found = (status.st_size, status.st_mtime_ns)
-    if not item.is_page:
+    if not item.has_links:
         return found
     return (*found, zlib.crc32("\n".join(sorted(places.values())).encode()))
 
 
 def _file_of(item: Item, pages: PageLayout, written: Path, places: Mapping[str, str]) -> Path:
     """Return the file to send: a page with other links is written first."""
-    if not item.is_page:
+    if not item.has_links:
         return item.source
     text = item.source.read_text(encoding="utf-8")
     page = relinked(text, item.source, pages.root, item.to, places)

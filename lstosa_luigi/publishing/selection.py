@@ -33,8 +33,13 @@ class Item:
 
     @property
     def is_page(self) -> bool:
-        """Whether its links are to lead to what is published."""
+        """Whether it is one of ours."""
         return self.source.suffix == ".html" and PAGES in self.to.parents
+
+    @property
+    def has_links(self) -> bool:
+        """Whether its links are to lead to what is published: of our pages, and of drawings."""
+        return self.is_page or (self.source.suffix == ".svg" and PAGES in self.to.parents)
 
 
 def files_of_night(layout: Layout, pages: PageLayout) -> list[Item]:

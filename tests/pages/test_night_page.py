@@ -134,6 +134,25 @@ def test_long_term_page_and_plots_are_linked(shown, written) -> None:
     assert not [link for link in page.links if link.endswith(".png")], "no PDF can be drawn here"
 
 
+def test_provenance_is_linked_once_it_is_there(shown, written) -> None:
+    night = shown()
+    assert "Provenance" not in written(night).words
+    dl1 = night.root.layout.dl1_night() / "tailcut84/log/calibration_to_dl1_00003_prov"
+    whole = night.root.layout.log("").parent / "night_20240302_prov"
+    for at in (dl1, whole):
+        at.parent.mkdir(parents=True, exist_ok=True)
+        for suffix in (".json", ".svg", "_full.json"):
+            Path(f"{at}{suffix}").write_text("{}")
+    page = written(night)
+    told = page.table("W3C PROV documents")[1:]
+    as_both = "drawing, PROV-JSON"
+    assert told == [["The night", as_both], ["Run 00003, to DL1", as_both]]
+    links = {link for link in page.links if "_prov" in link}
+    assert {link.rpartition("/")[2] for link in links} == {
+        f"{at.name}{suffix}" for at in (dl1, whole) for suffix in (".json", ".svg")
+    }
+
+
 # --- nights of all kinds -------------------------------------------------------------------
 
 

@@ -188,6 +188,8 @@ def test_after_closing_documents_are_written_with_the_pages_and_are_in_nobodys_w
     found = {path.name for path in night.base.rglob("*_prov.*")}
     names = ("calibration_to_dl1_00003", "calibration_to_dl2_00003", "night_20240302")
     assert found == {f"{name}_prov.{form}" for name in names for form in FORMS[:3]}
+    (page,) = night.base.rglob("osa_status_LST-1_20240302.html")
+    assert all(f"{name}_prov.json" in page.read_text() for name in names)
 
 
 def test_documents_are_written_once_and_never_into_a_tree_that_was_copied(make_night) -> None:

@@ -78,6 +78,28 @@ def test_places_are_those_of_lstosa_and_all_links_of_pages_lead_somewhere(publis
         assert all(link.exists() for link in links_with_targets(page)), page
 
 
+def test_drawings_come_along_and_lead_to_what_is_published(published) -> None:
+    it = published()
+    drawing = it.root.layout.log("").parent / "night_20240302_prov.svg"
+    drawing.parent.mkdir(parents=True, exist_ok=True)
+    plot = it.root.layout.drs4_plot(1)
+    there = os.path.relpath(plot, drawing.parent)
+    drawing.write_text(
+        f'<svg><a xlink:href="{there}" xlink:title="a">x</a>'
+        '<a xlink:href="../../R0/raw.fits.fz" xlink:title="b">y</a></svg>'
+    )
+    drawing.with_suffix(".json").write_text("{}")
+    assert it.night.lstosa("pages", "--date", it.night.date).returncode == 0
+    assert it.publish() == []
+    copy = it.target / "lstosa/20240302/v0.12.3/files" / drawing.name
+    assert copy in links_with_targets(it.target / PAGE)
+    assert copy.with_suffix(".json").exists()
+    link = os.path.relpath(it.target / DRS4, copy.parent)
+    assert copy.read_text() == (
+        f'<svg><a xlink:href="{link}" xlink:title="a">x</a><a xlink:title="b">y</a></svg>'
+    )
+
+
 def test_log_of_a_failure_comes_along_with_the_page(published) -> None:
     it = published(but="DL1A Run00003.0001")
     made.fail(it.root, "DL1A Run00003.0001", "exit code 1: told to fail")
