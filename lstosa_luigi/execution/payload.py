@@ -173,6 +173,7 @@ def run(job: Job, place: Place = HERE) -> Record | None:
         copied=job.copied,
         made=traced.made,
         resource_class=job.resource_class,
+        subrun=job.number if job.about else None,  # all else the jobs of an array share
         **job.about,
     )
     if not record.is_over and job.is_made():

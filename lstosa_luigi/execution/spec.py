@@ -104,7 +104,8 @@ class Job(NamedTuple):
     choices : tuple of str
         What was chosen for it and why, for the record.
     about : dict
-        What it is of and who asked for it, for the record: values of its keys of the same names.
+        What it is of and who asked for it, for the record: values of its keys of the same names,
+        but for the subrun, which is the *number*.
     software : dict of str to str
         Versions of what it is made with, for the record.
     configs, versions : str

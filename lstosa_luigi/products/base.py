@@ -274,7 +274,6 @@ class NightProduct(NightTask, SlurmTask):
             "telescope": str(self.telescope),
             "date": str(self.date),
             "run": getattr(self, "run_id", None),
-            "subrun": self.job_number,
             "prod_ids": found,
             "service": service(),
             "is_random": self.is_random,

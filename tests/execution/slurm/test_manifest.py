@@ -112,6 +112,8 @@ jobs = st.builds(
     priority=st.integers(-1, 1),
     choices=st.lists(names, max_size=2).map(tuple),
     software=mappings,
+    about=st.fixed_dictionaries({"date": names, "run": st.none() | st.integers(0, 9)}),
+    made_below=st.lists(names, max_size=2).map(tuple),
 )
 arrays = st.dictionaries(
     st.integers(0, 999), st.lists(jobs, min_size=1, max_size=3), min_size=1, max_size=4
