@@ -38,7 +38,7 @@ SUBRUN = re.compile(r"(Run\d{5})\.\d{4}")
 STREAM = re.compile(r"(LST-\d)\.[1-9]\.(Run\d{5})")
 EARLIER = ", as of "
 """Between a file and the time of change of a version that was made again since."""
-ATTRIBUTES = ("host", "job_id", "source", "service")
+ATTRIBUTES = ("host", "job_id", "source")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -226,10 +226,11 @@ class _Writer:
                 self.document.wasAssociatedWith(
                     activity, agent, plan, None, {"prov:role": self._name("software")}
                 )
-            if details.agent:
-                person = self._agent("agent", details.agent, "Person", {})
-                if (name, details.agent) not in self._agents:
-                    self._agents[name, details.agent] = self.document.actedOnBehalfOf(agent, person)
+            who = ", by ".join(filter(None, (details.agent, details.service)))
+            if who:
+                person = self._agent("agent", who, "Person", {})
+                if (name, who) not in self._agents:
+                    self._agents[name, who] = self.document.actedOnBehalfOf(agent, person)
 
     def _agent(self, what: str, name: str, kind: str, versions: Mapping[str, str]) -> Any:
         if (what, name) not in self._agents:
