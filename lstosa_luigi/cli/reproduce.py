@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["configure", "run"]
 
 import argparse
+import dataclasses
 import json
 import shutil
 import sys
@@ -166,15 +167,11 @@ def _data(chain: Chain, compared: dict[str, Comparison], is_kept: bool) -> dict[
                 "title": step.job.title,
                 "files": [
                     {
-                        "path": there,
-                        "is_equal": compared[there].is_equal,
-                        "is_identical": compared[there].is_identical,
-                        "tables": compared[there].tables,
-                        "rows": compared[there].rows,
-                        "differences": list(compared[there].differences),
-                        "problem": compared[there].problem,
+                        "path": path,
+                        "is_equal": compared[path].is_equal,
+                        **dataclasses.asdict(compared[path]),
                     }
-                    for there in step.compared.values()
+                    for path in step.compared.values()
                 ],
             }
             for step in chain.steps

@@ -86,12 +86,9 @@ class ProvenanceLayout:
         """PROV documents of a night and of its runs that are there, as JSON, the night first."""
         found = [self.of_night(night)] if self.of_night(night).exists() else []
         dl2 = self.directories.dl2_dir / night.flat_date / night.prod_id
-        for level, root in (("dl1", night.dl1_night()), ("dl2", dl2)):
-            found += sorted(
-                path
-                for path in root.glob(f"**/log/calibration_to_{level}_*_prov.json")
-                if self.is_document(path)
-            )
+        for level, places in (("dl1", night.dl1_night().glob("*")), ("dl2", dl2.glob("*/*"))):
+            names = f"log/calibration_to_{level}_*_prov.json"
+            found += sorted(p for place in places for p in place.glob(names) if self.is_document(p))
         return found
 
     def of_night(self, night: Layout) -> Path:

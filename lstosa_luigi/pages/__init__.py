@@ -31,20 +31,16 @@ def write_at_end(root: Any) -> None:
     # takes as long to import as all the rest
     from lstosa_luigi.pages.build import PageError, write_night
 
-    problem: LstosaError | None = None
-    if root.complete():
-        try:
-            _write_documents(root)
-        except LstosaError as error:
-            problem = error
     try:
-        write_night(root)
-    except PageError:
-        raise
-    except LstosaError:
-        pass  # what is wrong with the night was said when it was planned, and the page says it
-    if problem is not None:
-        raise problem
+        if root.complete():
+            _write_documents(root)
+    finally:
+        try:
+            write_night(root)
+        except PageError:
+            raise
+        except LstosaError:
+            pass  # what is wrong with the night was said when it was planned, and the page says it
 
 
 def _write_documents(root: NightlyClose) -> None:

@@ -10,6 +10,7 @@ __all__ = [
     "TimeCalibration",
     "log_pattern",
     "staged_cat_a",
+    "told",
 ]
 
 import abc
@@ -44,6 +45,16 @@ FILTERS = "--filters="
 
 MONITORING = ("calibration", "flatfield", "pedestal")
 """Tables of a charge calibration (lstchain.tools.lstchain_create_calibration_file)."""
+
+
+def told(*choices: tuple[str, Choice[Any]]) -> list[str]:
+    """Return which runs and files were chosen and why; nothing of what could not be."""
+    words = [
+        (name, c.value.name if isinstance(c.value, Path) else f"{c.value.number:05d}", c.reason)
+        for name, c in choices
+        if c.value is not None
+    ]
+    return [f"{name} {value}: {reason}" for name, value, reason in words]
 
 
 def log_pattern(package: str, log: Path) -> str:
@@ -164,7 +175,7 @@ class Drs4Pedestal(RunTask, NightProduct):
         chosen = None if self.night is None else self.night.drs4_run
         if chosen is None or chosen.value != DatedRun(self.date, self.run_id):
             return []
-        return [f"DRS4 run {self.run_id:05d}: {chosen.reason}"]
+        return told(("DRS4 run", chosen))
 
 
 class ChargeCalibration(RunTask, NightProduct):
@@ -264,18 +275,11 @@ class ChargeCalibration(RunTask, NightProduct):
     def _choices(self, night: Night) -> list[str]:
         """Return why this run, its baseline and what does not come of the night."""
         runs = (
-            ("PEDCALIB", night.pedcalib_run, DatedRun(self.date, self.run_id)),
-            ("DRS4", night.drs4_run, DatedRun(self.drs4_date, self.drs4_run)),
+            ("PEDCALIB run", night.pedcalib_run, DatedRun(self.date, self.run_id)),
+            ("DRS4 run", night.drs4_run, DatedRun(self.drs4_date, self.drs4_run)),
         )
-        files = (
+        return told(
+            *((name, choice) for name, choice, run in runs if choice.value == run),
             ("time calibration", night.time_calibration_of(self.run_id)),
             ("F-factor systematics", night.systematics),
         )
-        return [
-            *(
-                f"{kind} run {run.number:05d}: {c.reason}"
-                for kind, c, run in runs
-                if c.value == run
-            ),
-            *(f"{name} {c.value.name}: {c.reason}" for name, c in files if c.value),
-        ]

@@ -33,6 +33,7 @@ from lstosa_luigi.products.calibration import (
     Drs4Pedestal,
     Systematics,
     TimeCalibration,
+    told,
 )
 from lstosa_luigi.products.gain_selection import (
     GainSelection,
@@ -283,13 +284,12 @@ class DL1A(SubrunTask, NightProduct):
         found = [f"input state {state.value.value}: {state.reason}"]
         if not state.value.is_to_be_calibrated:
             return found
-        runs = (("DRS4 run", night.drs4_run), ("PEDCALIB run", night.pedcalib_run))
-        found += [f"{name} {c.value.number:05d}: {c.reason}" for name, c in runs if c.value]
-        files = (
+        return found + told(
+            ("DRS4 run", night.drs4_run),
+            ("PEDCALIB run", night.pedcalib_run),
             ("time calibration", night.time_calibration),
             ("F-factor systematics", night.systematics),
         )
-        return [*found, *(f"{name} {c.value.name}: {c.reason}" for name, c in files if c.value)]
 
     def _calibration(self) -> dict[str, Path]:
         """Return the files that the data are calibrated with, by what the command calls them."""

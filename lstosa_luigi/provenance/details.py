@@ -26,7 +26,7 @@ from typing import Any
 from lstosa_luigi.archives import read_text
 from lstosa_luigi.errors import InputError
 from lstosa_luigi.layout import ProvenanceLayout
-from lstosa_luigi.provenance.graph import Execution
+from lstosa_luigi.provenance.graph import Execution, Graph
 
 
 @dataclasses.dataclass(frozen=True)
@@ -219,19 +219,24 @@ def kept_config(places: ProvenanceLayout, details: Details, path: str) -> str | 
         return None
 
 
-def is_earlier(path: str, user: Details | None, maker: Details | None) -> bool:
-    """Whether a file was made again after somebody had read it, as far as that is known.
+def is_earlier(graph: Graph, about: Mapping[str, Details], path: str, user: Execution) -> bool:
+    """Whether a file was made again after an execution had read it, as far as that is known.
 
     Parameters
     ----------
+    graph : Graph
+        What tells which execution made it last.
+    about : dict of str to Details
+        By record.
     path : str
         The file.
-    user, maker : Details or None
-        What read it, and what made it last.
+    user : Execution
+        What read it.
     """
-    if user is None or maker is None:
+    maker = graph.maker(path)
+    if maker is None or not {maker.record, user.record} <= about.keys():
         return False
-    read, made = user.sizes.get(path), maker.sizes.get(path)
+    read, made = (about[one.record].sizes.get(path) for one in (user, maker))
     return read is not None and made is not None and read != made
 
 

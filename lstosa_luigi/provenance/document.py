@@ -127,12 +127,11 @@ class _Writer:
 
         One that was made again since is another entity: nothing is used before it is generated.
         """
-        user, maker = self.about.get(one.record), self.graph.maker(path)
-        made = None if maker is None else self.about.get(maker.record)
         name = self._collected(path)
-        if user is None or not is_earlier(path, user, made):
+        if not is_earlier(self.graph, self.about, path, one):
             return name
-        when = datetime.datetime.fromtimestamp(user.sizes[path][1] / 1e9, datetime.timezone.utc)
+        _, changed = self.about[one.record].sizes[path]
+        when = datetime.datetime.fromtimestamp(changed / 1e9, datetime.timezone.utc)
         return f"{name}{EARLIER}{when:%Y-%m-%dT%H:%M:%S}"
 
     def _activities(self) -> dict[str, list[Execution]]:

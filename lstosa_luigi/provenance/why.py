@@ -53,7 +53,7 @@ def _step(places: ProvenanceLayout, graph: Graph, one: Execution, about: About) 
                 "role": role_of(argv, path) or places.kind(path),
                 "sha256": hashes.get(path),
                 "made_by": maker.title if (maker := graph.maker(path)) else None,
-                "is_made_again_since": _is_earlier(graph, path, one, about),
+                "is_made_again_since": is_earlier(graph, about, path, one),
             }
             for path in one.inputs
         ],
@@ -107,17 +107,11 @@ def tree(
             yield f"{tail}{'|  ' if groups else '   '}{line}"
         for i, (first, count) in enumerate(groups):
             last = i + 1 == len(groups)
-            since = AGAIN if _is_earlier(graph, first, maker, about) else ""
+            since = AGAIN if is_earlier(graph, about, first, maker) else ""
             ends = ("`- ", "   ") if last else ("|- ", "|  ")
             yield from visit(first, tail + ends[0], tail + ends[1], count, since)
 
     yield from visit(path, "", "", 0)
-
-
-def _is_earlier(graph: Graph, path: str, user: Execution, about: About) -> bool:
-    maker = graph.maker(path)
-    made = None if maker is None else about.get(maker.record)
-    return is_earlier(path, about.get(user.record), made)
 
 
 def _where(details: Details | None) -> str:

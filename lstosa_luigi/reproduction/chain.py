@@ -11,11 +11,12 @@ __all__ = ["Chain", "Given", "Step", "chain_of"]
 
 import contextlib
 import dataclasses
+import functools
 import os
 import re
 import shutil
 import stat
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from lstosa_luigi.errors import InputError
@@ -27,6 +28,8 @@ from lstosa_luigi.layout import ProvenanceLayout
 from lstosa_luigi.provenance.details import read_software
 from lstosa_luigi.provenance.graph import Execution, Graph
 
+ReadRecord = Callable[[Execution], "Record | None"]
+"""Returns the record of an execution; None if it cannot be read."""
 WILDCARDS = re.compile(r"[*?\[]")
 PLACE = "environment"
 """What software is told by beside versions: where it lies."""
@@ -117,39 +120,33 @@ def chain_of(
     maker = graph.maker(path)
     if maker is None:
         raise InputError(f"{path} was given: no record tells of its making.")
-    random = [one for one in graph.above([path]) if _is_random(one)]
-    taken = {one.record for one in random if one is not maker}
-    ordered = list(_ordered(graph, path, depth, taken))
-    planner = _Planner(places, graph, ordered, directory)
-    read = {path for one in ordered for path in one.inputs}
-    for one in random:
-        if one is not maker and read.isdisjoint(one.outputs):
-            continue
-        what = "is taken as it is" if one is not maker else "need not be the same"
-        planner.notes[f"{one.title} {what}: its tool draws numbers at random"] = None
-    return planner.chain(path)
+    # each record is read once: a run has hundreds
+    read = functools.cache(lambda one: read_record(Path(one.record)))
+    ordered = list(_ordered(graph, maker, depth, read))
+    return _Planner(places, graph, ordered, directory, read).chain(path)
 
 
-def _is_random(one: Execution) -> bool:
-    record = read_record(Path(one.record))
+def _is_random(record: Record | None) -> bool:
     return record is not None and record.is_random
 
 
 def _ordered(
-    graph: Graph, path: str, depth: int | None, taken: Collection[str]
+    graph: Graph, last: Execution, depth: int | None, read: ReadRecord
 ) -> Iterator[Execution]:
-    """Yield what makes a file, each after what it needs, without what is taken as it is."""
+    """Yield what leads to an execution and it itself, each after what it needs.
+
+    What draws numbers at random is left out, unless it is the last.
+    """
     level: dict[str, Execution] = {}
-    paths = [path]
-    while paths and depth != 0:
-        makers = [maker for p in paths if (maker := graph.maker(p)) is not None]
-        new = {o.record: o for o in makers if o.record not in level and o.record not in taken}
+    new = {last.record: last}
+    while new and depth != 0:
         level.update(new)
-        paths = [p for one in new.values() for p in one.inputs]
+        makers = filter(None, (graph.maker(path) for one in new.values() for path in one.inputs))
+        known = {one.record: one for one in makers if one.record not in level}
+        new = {record: one for record, one in known.items() if not _is_random(read(one))}
         depth = None if depth is None else depth - 1
     seen: set[str] = set()
-    maker = graph.maker(path)
-    stack = [(maker, False)] if maker is not None and level else []
+    stack = [(last, False)]
     while stack:
         one, is_ready = stack.pop()
         if is_ready:
@@ -170,16 +167,20 @@ class _Planner:
         graph: Graph,
         ordered: list[Execution],
         directory: Path,
+        read: ReadRecord,
     ) -> None:
         self.places, self.graph, self.directory = places, graph, directory
-        self.ordered = ordered
-        self.records = [_read(one) for one in ordered]
+        self.ordered, self.read = ordered, read
+        self.records = [_checked(one, read(one)) for one in ordered]
         self.numbers = {path: number for number, one in enumerate(ordered) for path in one.outputs}
         self.notes: dict[str, None] = {}
         self.problems: dict[str, None] = {}
 
     def chain(self, path: str) -> Chain:
         """Return the whole of it."""
+        last = self.ordered[-1]
+        if _is_random(self.read(last)):
+            self._note_random(last, "need not be the same")
         steps = tuple(self._step(number) for number in range(len(self.ordered)))
         given = tuple(self._given())
         return Chain(
@@ -189,6 +190,9 @@ class _Planner:
 
     def _at(self, path: str) -> str:
         return f"{self.directory}/files{path}"
+
+    def _note_random(self, one: Execution, what: str) -> None:
+        self.notes[f"{one.title} {what}: its tool draws numbers at random"] = None
 
     # --- what was given ----------------------------------------------------------------------
 
@@ -200,6 +204,9 @@ class _Planner:
                     self._see_that_it_was_this(path, one, record)
                 elif path not in seen:
                     seen.add(path)
+                    maker = self.graph.maker(path)
+                    if maker is not None and _is_random(self.read(maker)):
+                        self._note_random(maker, "is taken as it is")
                     yield Given(self._at(path), self._source(path, one, record))
 
     def _see_that_it_was_this(self, path: str, one: Execution, record: Record) -> None:
@@ -256,7 +263,7 @@ class _Planner:
         if path in record.hashes:
             return record.hashes[path]
         maker = self.graph.maker(path)
-        made = None if maker is None else read_record(Path(maker.record))
+        made = None if maker is None else self.read(maker)
         if made is None or made.files.get(path) != record.read.get(path):
             return ""
         return made.hashes.get(path, "")
@@ -343,8 +350,7 @@ class _Planner:
         return tools
 
 
-def _read(one: Execution) -> Record:
-    record = read_record(Path(one.record))
+def _checked(one: Execution, record: Record | None) -> Record:
     if record is None:
         raise InputError(
             f"The record of {one.title} cannot be read: {one.record}. Have the product made again."

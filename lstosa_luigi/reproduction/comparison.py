@@ -4,10 +4,12 @@ from __future__ import annotations
 
 __all__ = ["Comparison", "compare"]
 
+import abc
 import dataclasses
 import json
 import warnings
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -90,12 +92,12 @@ def compare(one: Path, other: Path) -> Comparison:
             return Comparison(() if same else ("other values",), 1, 1)
         if how == "text":
             return Comparison(("other text",))
-        return _tables(_hdf5 if how == "hdf5" else _fits, one, other)
+        return _tables(_Hdf5 if how == "hdf5" else _Fits, one, other)
     except Exception as error:  # whatever a damaged file makes the libraries say
         return Comparison(problem=f"cannot be read ({type(error).__name__}: {error})")
 
 
-def _tables(read: Any, one: Path, other: Path) -> Comparison:
+def _tables(read: type[_Tables], one: Path, other: Path) -> Comparison:
     with read(one) as left, read(other) as right:
         found = [f"only one has {name}" for name in sorted(left.names ^ right.names)]
         shared = sorted(left.names & right.names)
@@ -106,7 +108,7 @@ def _tables(read: Any, one: Path, other: Path) -> Comparison:
     return Comparison(tuple(found), len(shared), rows)
 
 
-def _columns(name: str, left: Any, right: Any) -> Iterator[str]:
+def _columns(name: str, left: _Tables, right: _Tables) -> Iterator[str]:
     """Yield what is not the same in a table, column by column."""
     if left.length(name) != right.length(name):
         yield f"{name} has {left.length(name)} rows, {right.length(name)} the other"
@@ -147,7 +149,31 @@ def _apart(a: Any, b: Any) -> float:
     return float(np.max(apart, initial=0.0, where=np.isfinite(apart)))
 
 
-class _hdf5:  # noqa: N801 - a way to read, as a function
+class _Tables(abc.ABC):
+    """What is compared in a file, by its names."""
+
+    names: AbstractSet[str]
+    _file: Any
+
+    @abc.abstractmethod
+    def __init__(self, path: Path) -> None: ...
+
+    def __enter__(self) -> _Tables:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._file.close()
+
+    @abc.abstractmethod
+    def length(self, name: str) -> int:
+        """Return how many rows there are."""
+
+    @abc.abstractmethod
+    def rows(self, name: str, start: int) -> dict[str, Any]:
+        """Return columns by name, of some rows; what has no columns is one without name."""
+
+
+class _Hdf5(_Tables):
     """The tables and arrays of an HDF5 file."""
 
     def __init__(self, path: Path) -> None:
@@ -164,18 +190,10 @@ class _hdf5:  # noqa: N801 - a way to read, as a function
         }
         self.names = self._nodes.keys()
 
-    def __enter__(self) -> _hdf5:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self._file.close()
-
     def length(self, name: str) -> int:
-        """Return how many rows there are."""
         return int(self._nodes[name].nrows)
 
     def rows(self, name: str, start: int) -> dict[str, Any]:
-        """Return columns by name; an array is one without name."""
         data = self._nodes[name][start : start + ROWS]
         names = getattr(getattr(data, "dtype", None), "names", None)
         if isinstance(data, list):  # rows of any length
@@ -187,7 +205,7 @@ class _hdf5:  # noqa: N801 - a way to read, as a function
         return {column: data[column] for column in names} if names else {"": data}
 
 
-class _fits:  # noqa: N801 - as above
+class _Fits(_Tables):
     """The tables and images of a FITS file."""
 
     def __init__(self, path: Path) -> None:
@@ -201,18 +219,10 @@ class _fits:  # noqa: N801 - as above
         }
         self.names = self._hdus.keys()
 
-    def __enter__(self) -> _fits:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self._file.close()
-
     def length(self, name: str) -> int:
-        """Return how many rows there are."""
         return len(self._hdus[name].data)
 
     def rows(self, name: str, start: int) -> dict[str, Any]:
-        """Return columns by name; an image is one without name."""
         hdu = self._hdus[name]
         data = hdu.data[start : start + ROWS]
         names = data.dtype.names
