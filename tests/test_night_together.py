@@ -25,6 +25,18 @@ def end(process: subprocess.Popen) -> tuple[int, str]:
     return process.returncode, output
 
 
+def is_known(scheduler: luigi.rpc.RemoteScheduler, root: str) -> bool:
+    """Whether luigid counts on the command that was given for a root task."""
+    return any(worker["name"].startswith(root) for worker in scheduler.worker_list())
+
+
+def only_waits(scheduler: luigi.rpc.RemoteScheduler, root: str) -> bool:
+    """Whether a command has made what it can, here the random forests, and waits for the rest."""
+    forests = scheduler.task_list("DONE", "", search="RandomForests")
+    (worker,) = [one for one in scheduler.worker_list() if one["name"].startswith(root)] or [{}]
+    return bool(forests) and worker.get("num_pending", 0) > 0 and worker["num_running"] == 0
+
+
 @pytest.mark.parametrize("with_luigid", [False, pytest.param(True, marks=pytest.mark.luigid)])
 def test_of_two_identical_commands_one_works_and_the_other_says_who(
     make_night, request: pytest.FixtureRequest, with_luigid: bool
@@ -116,8 +128,8 @@ def test_if_one_of_two_commands_is_killed_the_other_makes_what_it_had_begun(
     first = night.start("CalibrateNight", port=luigid)
     wait_until(lambda: is_at_work(night, "sleep 300"))
     second = night.start("NightlyClose", port=luigid)
-    wait_until(lambda: list(night.base.glob("OSA/locks/NightlyClose*")))
-    time.sleep(2)  # so that it waits for what the first makes
+    scheduler = luigi.rpc.RemoteScheduler(f"http://127.0.0.1:{luigid}")
+    wait_until(lambda: only_waits(scheduler, "NightlyClose"))
     night.control()
     first.kill()
     end(first)
@@ -137,11 +149,10 @@ def test_a_command_that_luigid_took_for_dead_goes_on(make_night, luigid: int) ->
     one = night.start("CalibrateNight", port=luigid)
     wait_until(lambda: is_at_work(night, "sleep 300"))
     other = night.start("CloseRun", "--run-id", "3", port=luigid)
-    wait_until(lambda: list(night.base.glob("OSA/locks/CloseRun*")))
-    time.sleep(3)  # until it waits for what the first makes
+    scheduler = luigi.rpc.RemoteScheduler(f"http://127.0.0.1:{luigid}")
+    wait_until(lambda: only_waits(scheduler, "CloseRun"))
     other.send_signal(signal.SIGSTOP)
-    time.sleep(6)
-    luigi.rpc.RemoteScheduler(f"http://127.0.0.1:{luigid}").task_list("RUNNING", "")  # visualiser
+    wait_until(lambda: not is_known(scheduler, "CloseRun"))  # asking makes luigid look, as its page
     other.send_signal(signal.SIGCONT)
     night.control()
     one.kill()
