@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-__all__ = ["Layout", "PageLayout", "ProvenanceLayout", "telescope_prefix"]
+__all__ = ["RAW_NIGHT", "Layout", "PageLayout", "ProvenanceLayout", "telescope_prefix"]
 
 from lstosa_luigi.layout.night import Layout, telescope_prefix
 from lstosa_luigi.layout.pages import PageLayout
-from lstosa_luigi.layout.provenance import ProvenanceLayout
+from lstosa_luigi.layout.provenance import RAW_NIGHT, ProvenanceLayout

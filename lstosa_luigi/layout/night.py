@@ -119,6 +119,10 @@ class Layout:
         is_gone = not self.r0_file(run, 0, root=raw).exists()
         return selected if is_gone and self.r0_file(run, 0, root=selected).exists() else raw
 
+    def r0_night(self) -> Path:
+        """Directory of the raw data of the night, as they were taken if these are there."""
+        return self.r0_root() / self.flat_date
+
     def has_raw_data(self) -> bool:
         """Whether there is any raw file of the night."""
         return any(self._has_raw(root) for root in self.raw_roots())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ProvenanceLayout"]
+__all__ = ["RAW_NIGHT", "ProvenanceLayout"]
 
 import dataclasses
 import re
@@ -11,7 +11,10 @@ from pathlib import Path
 from lstosa_luigi.config import Directories
 from lstosa_luigi.layout.night import CONFIGS, SOFTWARE, Layout
 
+RAW_NIGHT = "raw data of the night"
+"""Kind of the directory that a run summary lists, among kinds of files."""
 GIVEN = (
+    (r"\d{8}", RAW_NIGHT),
     (r"LST-\d\.\d\.Run\d{5}\.\d{4}\.fits\.fz", "raw data"),
     (r"DrivePosition_log_\d{8}\.txt", "drive log"),
     (r"Target_log_\d{8}\.txt", "target log"),

@@ -103,9 +103,9 @@ class RunSummary(NightProduct):
             SCRATCH,
             self.settings.database.tcu_db,
         )
-        return self.make_job(
-            argv, [Output(str(path), path.name, min_rows=1)], resource_class="calibration"
-        )
+        outputs = [Output(str(path), path.name, min_rows=1)]
+        # the tool lists the directory and looks into the first subrun of each run
+        return self.make_job(argv, outputs, [self.layout.r0_night()], resource_class="calibration")
 
 
 def each_subrun(task: RunTask, product: type[SubrunTask], **parameters: Any) -> Iterator[Any]:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from lstosa_luigi.layout import ProvenanceLayout
+from lstosa_luigi.layout import RAW_NIGHT, ProvenanceLayout
 from lstosa_luigi.provenance.details import Details
 from lstosa_luigi.provenance.graph import Execution, Graph, role_of
 
@@ -19,6 +19,7 @@ Key = tuple[str, "int | None", "int | None"]
 """Product, run and subrun."""
 PASSING = (
     "raw data",
+    RAW_NIGHT,
     "drive log",
     "target log",
     "bending model",

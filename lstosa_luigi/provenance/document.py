@@ -8,7 +8,7 @@ PROV                    here
 ======================  ==========================================================================
 activity                an execution, or all of a product of a run, with start, end, command, host
 entity                  a file, with size, time and SHA-256 as far as they are known
-collection              files of the subruns of a run that are of one kind
+collection              files of the subruns of a run that are of one kind; all raw data of a night
 plan                    a configuration, in the association of an activity with its software
 agent                   software with its versions (``prov:SoftwareAgent``); who had it made
 used, wasGeneratedBy    with the role of the file: the option that the command took it by
@@ -28,7 +28,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lstosa_luigi.layout import ProvenanceLayout
+from lstosa_luigi.layout import RAW_NIGHT, ProvenanceLayout
 from lstosa_luigi.provenance.details import Details, is_earlier
 from lstosa_luigi.provenance.graph import Execution, Graph, role_of
 
@@ -247,14 +247,17 @@ class _Writer:
         paths = list(dict.fromkeys(self.files.get(name, [name])))
         maker = self.graph.maker(paths[0])
         kind = (maker.product if maker else self.places.kind(paths[0])) or "file"
-        place, earlier, when = name.partition(EARLIER)
-        place = place if len(paths) > 1 else paths[0]
+        pattern, earlier, when = name.partition(EARLIER)
+        place = Path(pattern if len(paths) > 1 else paths[0])
+        label = "/".join(place.parts[-2:]) if kind == RAW_NIGHT else place.name
         values: list[tuple[str, Any]] = [
-            ("prov:label", f"{Path(place).name}{earlier}{when}"),
-            ("prov:location", place),
+            ("prov:label", f"{label}{earlier}{when}"),
+            ("prov:location", str(place)),
             ("prov:type", self._name(kind)),
         ]
-        if len(paths) > 1:
+        if kind == RAW_NIGHT:
+            values.append(("prov:type", self.prov["Collection"]))
+        elif len(paths) > 1:
             values += [("prov:type", self.prov["Collection"]), ("lstosa:n_files", len(paths))]
         elif not earlier:
             values += self._content(paths[0], maker)

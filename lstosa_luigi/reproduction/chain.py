@@ -2,7 +2,8 @@
 
 Every file that a step reads has its place below that directory, at the path that it has outside:
 what the chain makes, and links to what was given. So a command finds what it read then, and
-nothing else, whether it is told of files or of the directories that they are in.
+nothing else, whether it is told of files or of the directories that they are in. The one exception
+is the directory of the raw data, which a run summary lists: it is read where it is.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from lstosa_luigi.execution.environment import LSTCAM_CALIB, LSTCHAIN, Tools, ow
 from lstosa_luigi.execution.record import Record, read_record
 from lstosa_luigi.execution.spec import Job, Output
 from lstosa_luigi.execution.trace import hash_of
-from lstosa_luigi.layout import ProvenanceLayout
+from lstosa_luigi.layout import RAW_NIGHT, ProvenanceLayout
 from lstosa_luigi.provenance.details import read_software
 from lstosa_luigi.provenance.graph import Execution, Graph
 
@@ -189,7 +190,10 @@ class _Planner:
         )  # fmt: skip
 
     def _at(self, path: str) -> str:
-        return f"{self.directory}/files{path}"
+        return path if self._is_raw_night(path) else f"{self.directory}/files{path}"
+
+    def _is_raw_night(self, path: str) -> bool:
+        return self.places.kind(path) == RAW_NIGHT
 
     def _note_random(self, one: Execution, what: str) -> None:
         self.notes[f"{one.title} {what}: its tool draws numbers at random"] = None
@@ -207,7 +211,9 @@ class _Planner:
                     maker = self.graph.maker(path)
                     if maker is not None and _is_random(self.read(maker)):
                         self._note_random(maker, "is taken as it is")
-                    yield Given(self._at(path), self._source(path, one, record))
+                    source = self._source(path, one, record)
+                    if not self._is_raw_night(path):
+                        yield Given(self._at(path), source)
 
     def _see_that_it_was_this(self, path: str, one: Execution, record: Record) -> None:
         """Note if a step had read what was made again only afterwards."""
@@ -247,6 +253,9 @@ class _Planner:
             return "is not there any more"
         known = record.read.get(path)
         if known is None or known == (status.st_size, status.st_mtime_ns):
+            return ""
+        if self._is_raw_night(path):
+            self.notes[f"files came to {path} since it was listed, or went"] = None
             return ""
         if known[0] != status.st_size:
             return f"has {status.st_size} bytes, but had {known[0]} when it was read"
@@ -322,7 +331,9 @@ class _Planner:
             return word
         fixed = WILDCARDS.split(value)[0]
         directory = (fixed if fixed == value else fixed.rpartition("/")[0]).rstrip("/")
-        if any(path == value or path.startswith(f"{directory}/") for path in inputs):
+        below = f"{directory}/"
+        files = (path for path in inputs if not self._is_raw_night(path))
+        if any(path == value or path.startswith(below) for path in files):
             return f"{option}{equals}{self._at(value)}"
         return word
 

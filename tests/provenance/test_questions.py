@@ -100,6 +100,21 @@ def test_a_file_that_was_given_has_an_impact_but_no_maker(closed: FakeNight) -> 
     assert not {"Drs4Pedestal Run00001", "ChargeCalibration Run00002"} & found
 
 
+def test_the_list_of_runs_comes_from_the_directory_of_the_raw_data(closed: FakeNight) -> None:
+    raw = str(closed.base / "R0/20240302")
+    data = ask(closed, "why", "RunSummary_20240302.ecsv")
+    assert data["given"] == [{"path": raw, "kind": "raw data of the night"}]
+    assert (
+        "`- 20240302  [raw data of the night]"
+        in closed.lstosa("why", "RunSummary_20240302.ecsv").stdout
+    )
+    of_all = ask(closed, "impact", raw)["products"]
+    of_one = ask(closed, "impact", "LST-1.1.Run00004.0000.fits.fz")["products"]
+    assert {"RunSummary", "DL3"} <= {one["product"] for one in of_all}
+    assert {one["run"] for one in of_one} == {4, None}, "a raw file concerns its run alone"
+    assert "RunSummary" not in {one["product"] for one in of_one}
+
+
 def test_a_file_that_changed_since_is_said_to_have(closed: FakeNight) -> None:
     path = next(closed.base.glob("DL2/*/*/*/*/dl2_LST-1.Run00003.h5"))
     whole, status = path.read_bytes(), path.stat()

@@ -187,6 +187,18 @@ def test_input_written_again_with_the_same_content_is_the_same(copied: FakeNight
     assert "has other content than when it was read" in answer.stderr
 
 
+def test_raw_data_that_came_since_they_were_listed_are_noted(copied: FakeNight) -> None:
+    raw = copied.base / "R0/20240302"
+    (raw / "LST-1.1.Run00009.0000.fits.fz").write_bytes(b"")
+    answer = copied.lstosa("reproduce", DL2)
+    assert f"# Note: files came to {raw} since it was listed, or went" in answer.stdout
+    assert f"--r0-path={raw.parent}" in answer.stdout, "listed where it is"
+    assert f"put {raw} " not in answer.stdout
+    shutil.rmtree(raw)
+    answer = copied.lstosa("reproduce", DL2, "--run")
+    assert f"{raw} is not there any more" in answer.stderr
+
+
 def test_other_software_is_noted_and_none_is_told(copied: FakeNight) -> None:
     (site,) = copied.environment.rglob("lstchain-0.12.3.dist-info")
     site.with_name("numpy-2.0.dist-info").mkdir()
