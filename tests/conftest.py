@@ -112,7 +112,7 @@ def start_luigid(folder: Path, port: int) -> subprocess.Popen[bytes]:
             stdout=log,
             stderr=log,
         )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 100
     while True:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()

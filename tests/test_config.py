@@ -538,7 +538,7 @@ def test_import_writes_nothing_and_loads_nothing_heavy(tmp_path):
         env={**os.environ, "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=150,
         check=True,
     )
     assert not set(HEAVY) & set(answer.stdout.split())

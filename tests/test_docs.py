@@ -330,7 +330,7 @@ def test_example_of_a_task_of_ones_own_runs(tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=150,
     )
     assert done.returncode == 0, done.stderr
     counts = [path.read_text().strip() for path in sorted(tmp_path.glob("texts/count*.txt"))]

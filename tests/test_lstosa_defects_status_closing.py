@@ -185,7 +185,7 @@ def test_6_6_a_command_that_was_killed_leaves_no_lock(closed: FakeNight) -> None
     closed.flag.unlink()
     closed.control(hang=["lstchain_merge_hdf5_files"])
     process = closed.start()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150
     while not any("sleep 300" in line for line in closed.processes()):
         assert time.monotonic() < deadline
         time.sleep(0.1)

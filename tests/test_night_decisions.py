@@ -282,7 +282,7 @@ def test_what_is_decided_while_a_command_is_at_work_holds_for_what_it_has_in_han
     process = night.start()
     try:
         parts = night.base / CUTS
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 150
         while len(list(parts.glob("dl1_LST-1.Run00004.????.h5"))) < 3:
             assert time.monotonic() < deadline
             time.sleep(0.1)

@@ -42,7 +42,6 @@ def rpc(port: int, name: str, **parameters: Any) -> Any:
 
 
 @pytest.mark.luigid
-@pytest.mark.timeout(300)
 def test_a_truncated_raw_file_fails_its_subrun_and_nothing_else(make_night, luigid: int) -> None:
     night = make_night(runs=RUNS, options={"closing": {"keep_dl1a": "true"}})
     content = truncate(night, 4, 1)

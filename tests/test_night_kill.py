@@ -41,7 +41,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     return Undisturbed(night, times[1] - times[0], times[2] - times[1])
 
 
-def wait_until(is_so: Callable[[], object], seconds: float = 60) -> None:
+def wait_until(is_so: Callable[[], object], seconds: float = 150) -> None:
     deadline = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < deadline, "waited in vain"
@@ -107,7 +107,6 @@ def test_a_night_killed_twenty_times_is_made_as_if_nothing_had_been(
 
 
 @pytest.mark.luigid
-@pytest.mark.timeout(300)
 def test_killed_beside_a_real_luigid_the_same_command_goes_on_at_once(
     make_night, undisturbed: Undisturbed, luigid: int
 ) -> None:
@@ -143,7 +142,7 @@ def test_a_job_that_is_killed_fails_alone_and_takes_all_its_processes_along(make
     wait_until(lambda: any("sleep 300" in line for line in night.processes()))
     wait_until(lambda: (night.analysis / "dl1_LST-1.Run00003.0000.h5").exists())
     os.kill(job_of(night, "Run00003.0001_DL1A"), signal.SIGKILL)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=150)
     assert process.returncode == 30, output
     assert "FAILED  DL1A Run00003.0001: the job was killed by SIGKILL" in output
     assert "Traceback" not in output
@@ -170,7 +169,7 @@ def test_told_to_end_it_ends_all_commands_and_says_so(
     process = night.start()
     wait_until(lambda: is_at_work(night, "sleep 300"))
     process.send_signal(number)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=150)
     assert process.returncode == code, output
     assert f"{word}: all commands are ended" in output
     assert "Traceback" not in output

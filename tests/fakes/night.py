@@ -282,7 +282,7 @@ class FakeNight:
         return [*words, *arguments, *scheduler]
 
     def luigi(
-        self, task: str = "NightlyClose", *arguments: str, port: int = 0, timeout: float = 120
+        self, task: str = "NightlyClose", *arguments: str, port: int = 0, timeout: float = 250
     ) -> subprocess.CompletedProcess[str]:
         """Run a task to its end, as a user would; stderr and stdout come together."""
         return self._execute(self.command(task, *arguments, port=port), timeout)
@@ -310,7 +310,7 @@ class FakeNight:
             text=True,
         )
 
-    def lstosa(self, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def lstosa(self, *arguments: str, timeout: float = 250) -> subprocess.CompletedProcess[str]:
         """Run a verb of the lstosa command."""
         return subprocess.run(
             [str(Path(sys.executable).with_name("lstosa")), *arguments],
@@ -322,7 +322,7 @@ class FakeNight:
             check=False,
         )
 
-    def python(self, script: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def python(self, script: str, timeout: float = 250) -> subprocess.CompletedProcess[str]:
         """Run a script as somebody would who builds on the package."""
         return self._execute([sys.executable, "-c", script], timeout)
 

@@ -172,7 +172,7 @@ def test_logs_of_the_last_commands_are_kept(ticks) -> None:
 def test_a_wrong_configuration_is_told_in_one_line(ticks) -> None:
     it = ticks(options={"nightly": {"not_while_observing": "night"}})
     process = it.start()
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=150)
     assert (process.returncode, output) == (ExitCode.UNHANDLED, "")
     assert errors == (
         "lstosa nightly: [nightly] not_while_observing = night: write two times in UTC, as "
@@ -236,7 +236,7 @@ main(["nightly"])
     assert line == f"LST1 {it.night.date} (v0.12.3) is not closed by 00:00 UTC\n"
     wait_until(it.is_hanging)
     process.terminate()
-    process.communicate(timeout=60)
+    process.communicate(timeout=150)
     assert it.night.processes() == []
 
 
@@ -382,7 +382,7 @@ def test_told_to_end_it_ends_its_command_and_the_next_tick_goes_on(ticks, number
     first = it.start()
     wait_until(it.is_hanging)
     first.send_signal(number)
-    output, errors = first.communicate(timeout=60)
+    output, errors = first.communicate(timeout=150)
     assert (first.returncode, output, errors) == (128 + number, "", "")
     assert it.night.processes() == []
     assert "all commands are ended" in it.logs()[0].read_text()
@@ -401,7 +401,7 @@ def test_command_that_a_person_gave_is_left_alone(ticks) -> None:
         assert it.logs() == []
     finally:
         theirs.terminate()
-        theirs.communicate(timeout=60)
+        theirs.communicate(timeout=150)
 
 
 # --- the clock -----------------------------------------------------------------------------

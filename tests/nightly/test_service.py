@@ -92,7 +92,7 @@ def test_units_are_ones_that_systemd_takes_whatever_the_paths_are(tmp_path, name
         ["systemd-analyze", "verify", "--man=no", *files],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=150,
     )
     assert (done.returncode, done.stderr) == (0, "")
     # that it would have said so
