@@ -87,6 +87,7 @@ from lstosa_luigi.errors import ExitCode
 from lstosa_luigi.hours import moment_after, parse_time
 from tests.fakes.night import FakeNight
 from tests.operators import decide, make, plan, printed, titles
+from tests.waiting import wait_until
 
 TINY = ((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 2))
 EIGHT = parse_time("08:00")
@@ -185,10 +186,7 @@ def test_6_6_a_command_that_was_killed_leaves_no_lock(closed: FakeNight) -> None
     closed.flag.unlink()
     closed.control(hang=["lstchain_merge_hdf5_files"])
     process = closed.start()
-    deadline = time.monotonic() + 150
-    while not any("sleep 300" in line for line in closed.processes()):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: any("sleep 300" in line for line in closed.processes()))
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     closed.control()

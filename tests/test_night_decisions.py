@@ -4,7 +4,6 @@ import collections
 import json
 import re
 import shutil
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from lstosa_luigi.errors import ExitCode
 from tests.fakes.night import MODEL, FakeNight
 from tests.operators import decide, make, plan, printed, titles, with_summary
+from tests.waiting import wait_until
 
 RUNS = ((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 2), (4, "DATA", 3))
 TINY = ((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 1))
@@ -282,10 +282,7 @@ def test_what_is_decided_while_a_command_is_at_work_holds_for_what_it_has_in_han
     process = night.start()
     try:
         parts = night.base / CUTS
-        deadline = time.monotonic() + 150
-        while len(list(parts.glob("dl1_LST-1.Run00004.????.h5"))) < 3:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until(lambda: len(list(parts.glob("dl1_LST-1.Run00004.????.h5"))) >= 3)
         decide(night, "--discard", "4.1")
         output, _ = process.communicate(timeout=120)
     finally:

@@ -9,7 +9,7 @@ import pytest
 from lstosa_luigi.errors import ExitCode
 from tests.fakes.night import FakeNight, fits
 from tests.operators import decide, make, plan, titles
-from tests.test_night_kill import wait_until
+from tests.waiting import wait_until
 
 RUNS = ((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 2))
 TWO_GAIN = {3: "legacy_raw"}

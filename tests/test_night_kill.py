@@ -7,12 +7,12 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.night import FakeNight
+from tests.waiting import wait_until
 
 TINY = ((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 2))
 KILLS = 20
@@ -39,13 +39,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
         assert result.returncode == 0, result.stdout
         times.append(time.monotonic())
     return Undisturbed(night, times[1] - times[0], times[2] - times[1])
-
-
-def wait_until(is_so: Callable[[], object], seconds: float = 150) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 def is_at_work(night: FakeNight, tool: str) -> bool:

@@ -8,13 +8,15 @@ import socket
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import luigi.rpc
 import pytest
 
 from tests.conftest import free_port, start_luigid
 from tests.fakes.night import FakeNight
-from tests.test_night_kill import is_at_work, wait_until
+from tests.test_night_kill import is_at_work
+from tests.waiting import wait_until
 
 TINY = ((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 1))
 TWO = (*TINY, (4, "DATA", 1))
@@ -25,16 +27,17 @@ def end(process: subprocess.Popen) -> tuple[int, str]:
     return process.returncode, output
 
 
-def is_known(scheduler: luigi.rpc.RemoteScheduler, root: str) -> bool:
-    """Whether luigid counts on the command that was given for a root task."""
-    return any(worker["name"].startswith(root) for worker in scheduler.worker_list())
+def command_of(scheduler: luigi.rpc.RemoteScheduler, root: str) -> dict[str, Any]:
+    """What luigid knows of the command for a root task; nothing if it does not count on it."""
+    workers = scheduler.worker_list()  # by being asked, as by its page, luigid looks who is there
+    return next((worker for worker in workers if worker["name"].startswith(root)), {})
 
 
 def only_waits(scheduler: luigi.rpc.RemoteScheduler, root: str) -> bool:
     """Whether a command has made what it can, here the random forests, and waits for the rest."""
     forests = scheduler.task_list("DONE", "", search="RandomForests")
-    (worker,) = [one for one in scheduler.worker_list() if one["name"].startswith(root)] or [{}]
-    return bool(forests) and worker.get("num_pending", 0) > 0 and worker["num_running"] == 0
+    command = command_of(scheduler, root)
+    return bool(forests) and command.get("num_pending", 0) > 0 and command["num_running"] == 0
 
 
 @pytest.mark.parametrize("with_luigid", [False, pytest.param(True, marks=pytest.mark.luigid)])
@@ -148,7 +151,7 @@ def test_a_command_that_luigid_took_for_dead_goes_on(make_night, luigid: int) ->
     scheduler = luigi.rpc.RemoteScheduler(f"http://127.0.0.1:{luigid}")
     wait_until(lambda: only_waits(scheduler, "CloseRun"))
     other.send_signal(signal.SIGSTOP)
-    wait_until(lambda: not is_known(scheduler, "CloseRun"))  # asking makes luigid look, as its page
+    wait_until(lambda: not command_of(scheduler, "CloseRun"))
     other.send_signal(signal.SIGCONT)
     night.control()
     one.kill()

@@ -95,17 +95,17 @@ class RunSummary(NightProduct):
 
     def job(self) -> Job:
         """Let lstchain list the raw files and guess what each run is."""
-        path = self.layout.run_summary()
+        path, raw = self.layout.run_summary(), self.layout.r0_night()
         argv = commands.run_summary(
             self.settings.lstchain.run_summary,
             self.layout.flat_date,
-            str(self.layout.r0_root()),
+            str(raw.parent),
             SCRATCH,
             self.settings.database.tcu_db,
         )
         outputs = [Output(str(path), path.name, min_rows=1)]
         # the tool lists the directory and looks into the first subrun of each run
-        return self.make_job(argv, outputs, [self.layout.r0_night()], resource_class="calibration")
+        return self.make_job(argv, outputs, [raw], resource_class="calibration")
 
 
 def each_subrun(task: RunTask, product: type[SubrunTask], **parameters: Any) -> Iterator[Any]:

@@ -174,6 +174,8 @@ class _Planner:
         self.ordered, self.read = ordered, read
         self.records = [_checked(one, read(one)) for one in ordered]
         self.numbers = {path: number for number, one in enumerate(ordered) for path in one.outputs}
+        inputs = {path for one in ordered for path in one.inputs}
+        self.listed = {path for path in inputs if places.kind(path) == RAW_NIGHT}
         self.notes: dict[str, None] = {}
         self.problems: dict[str, None] = {}
 
@@ -190,10 +192,7 @@ class _Planner:
         )  # fmt: skip
 
     def _at(self, path: str) -> str:
-        return path if self._is_raw_night(path) else f"{self.directory}/files{path}"
-
-    def _is_raw_night(self, path: str) -> bool:
-        return self.places.kind(path) == RAW_NIGHT
+        return path if path in self.listed else f"{self.directory}/files{path}"
 
     def _note_random(self, one: Execution, what: str) -> None:
         self.notes[f"{one.title} {what}: its tool draws numbers at random"] = None
@@ -212,7 +211,7 @@ class _Planner:
                     if maker is not None and _is_random(self.read(maker)):
                         self._note_random(maker, "is taken as it is")
                     source = self._source(path, one, record)
-                    if not self._is_raw_night(path):
+                    if path not in self.listed:
                         yield Given(self._at(path), source)
 
     def _see_that_it_was_this(self, path: str, one: Execution, record: Record) -> None:
@@ -254,7 +253,7 @@ class _Planner:
         known = record.read.get(path)
         if known is None or known == (status.st_size, status.st_mtime_ns):
             return ""
-        if self._is_raw_night(path):
+        if path in self.listed:
             self.notes[f"files came to {path} since it was listed, or went"] = None
             return ""
         if known[0] != status.st_size:
@@ -295,6 +294,7 @@ class _Planner:
         warm_up = tools.warm_up() if tools.version else ()
         elsewhere = {*record.staged.values(), *record.copied.values()}
         program, *words = record.argv
+        files = [path for path in one.inputs if path not in self.listed]
         return Job(
             name=name,
             title=one.title,
@@ -302,7 +302,7 @@ class _Planner:
             unit=record.name if one.run is None else f"Run{one.run:05d}",
             number=one.subrun,
             group="again",
-            argv=(program, *(self._word(word, one.inputs) for word in words)),
+            argv=(program, *(self._word(word, files) for word in words)),
             outputs=tuple(Output(self._at(path), record.made[path]) for path in made),
             inputs=tuple(self._at(path) for path in one.inputs if path not in elsewhere),
             staged={key: self._at(path) for key, path in record.staged.items()},
@@ -331,9 +331,7 @@ class _Planner:
             return word
         fixed = WILDCARDS.split(value)[0]
         directory = (fixed if fixed == value else fixed.rpartition("/")[0]).rstrip("/")
-        below = f"{directory}/"
-        files = (path for path in inputs if not self._is_raw_night(path))
-        if any(path == value or path.startswith(below) for path in files):
+        if any(path == value or path.startswith(f"{directory}/") for path in inputs):
             return f"{option}{equals}{self._at(value)}"
         return word
 

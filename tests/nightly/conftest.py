@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,13 +20,6 @@ TINY = ((1, "DRS4", 1), (2, "PEDCALIB", 1), (3, "DATA", 2))
 def last_night(back: int = 0) -> str:
     """Return the last night, or one so many before it."""
     return str(last_evening(utc_now()) - datetime.timedelta(days=back))
-
-
-def wait_until(is_so: Callable[[], object], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 class Ticks:

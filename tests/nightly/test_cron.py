@@ -15,8 +15,9 @@ from lstosa_luigi.nightly.service import CRONTAB
 from tests.conftest import unavailable
 from tests.fakes.mail import MailServer
 from tests.fakes.sshd import SshServer
-from tests.nightly.conftest import TINY, last_night, wait_until
+from tests.nightly.conftest import TINY, last_night
 from tests.publishing.conftest import ssh_server  # noqa: F401 - a fixture
+from tests.waiting import wait_until
 
 
 def crontab(*words: str, lines: str | None = None) -> subprocess.CompletedProcess[str]:

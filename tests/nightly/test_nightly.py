@@ -11,7 +11,8 @@ import pytest
 
 from lstosa_luigi.errors import ExitCode
 from tests.conftest import free_port, start_luigid
-from tests.nightly.conftest import TINY, Ticks, last_night, wait_until
+from tests.nightly.conftest import TINY, Ticks, last_night
+from tests.waiting import wait_until
 
 HEAVY = (
     "astropy",

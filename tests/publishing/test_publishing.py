@@ -20,8 +20,8 @@ from lstosa_luigi.publishing.target import TargetError
 from tests.conftest import fill
 from tests.fakes import made
 from tests.fakes.mail import MailServer
-from tests.nightly.conftest import wait_until
 from tests.publishing.conftest import NOON
+from tests.waiting import wait_until
 
 HOUR = datetime.timedelta(hours=1)
 PAGE = "lstosa/20240302/v0.12.3/osa_status_LST-1_20240302.html"
